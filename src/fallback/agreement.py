@@ -1,0 +1,379 @@
+"""The agreement: the terms that both sides hold, its own check, and what is this machine's own (``local.toml``)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import string
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from fallback.documents.base import AgreementRef
+from fallback.errors import FallbackError
+from fallback.platforms.base import Eligibility
+from fallback.records.order import Order
+from fallback.toml import read_toml
+
+KEY_PARTS = ("brand", "platform", "order_id", "order_number", "group")
+DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"
+Side = Literal["brand", "warehouse"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Terms(BaseModel):
+    """Base of the sections: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Party(Terms):
+    """One side: the name of its organisation, and who may sign for it (OpenSSH ``allowed_signers`` lines)."""
+
+    org: str
+    signers: tuple[str, ...] = ()
+
+
+class Parties(Terms):
+    brand: Party
+    warehouse: Party
+
+
+class SourceOfTruth(Terms):
+    """Which side's figure holds when the two diverge, question by question, and who decides a dispute by when."""
+
+    order_demand: str = "brand"
+    shipped_quantity: str = "warehouse"
+    on_hand: str = "warehouse"
+    dispute_owner: str | None = None
+    dispute_within: timedelta | None = None
+
+
+class FormatTerms(Terms):
+    """The agreed format by name, or by the path of its TOML file beside the agreement; how keys are made.
+
+    ``on_existing``: what the WMS does with an order number that it knows. ``load_mode``: whether the good orders of a
+    file load when others are refused.
+    """
+
+    orders: str
+    order_key: str = DEFAULT_KEY
+    on_existing: Literal["reject", "ignore", "update", "replace"] = "reject"
+    load_mode: Literal["all-valid", "all-or-nothing"] = "all-valid"
+
+    @field_validator("order_key")
+    @classmethod
+    def _template(cls, template: str) -> str:
+        parts = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        if unknown := sorted(set(parts) - set(KEY_PARTS)):
+            raise ValueError(f"the key may use {', '.join(KEY_PARTS)}; found {', '.join(unknown)}")
+        if not {"order_id", "order_number"} & set(parts):
+            raise ValueError("the key needs {order_id} or {order_number}")
+        if any(spec or conversion for _, _, spec, conversion in string.Formatter().parse(template)):
+            raise ValueError("the key's parts are used as they are, without a format")
+        return template
+
+
+class MappingTerms(Terms):
+    """Crosswalk tables (CSV, beside the agreement) and what happens to an order that has no row."""
+
+    sku: str | None = None
+    service: str | None = None
+    kit: str | None = None
+    uom: str | None = None
+    on_unmapped: Literal["reject-order"] = "reject-order"
+    owner: str | None = None
+    turnaround: timedelta | None = None
+    test_endpoint: str | None = None
+
+
+class Extract(Terms):
+    """Where one of the two lists of a reconciliation comes from."""
+
+    command: str | None = None
+    drop: str | None = None
+    every: timedelta | None = None
+    as_of: str | None = None
+    declared_count: str | None = None
+    key_from: str | None = None
+
+
+class Cutoff(Terms):
+    """A cut-off: a wall-clock time in the warehouse's zone on some weekdays, and the window after it.
+
+    Orders placed before it and absent from the WMS when ``window`` has passed make the fallback due.
+    """
+
+    id: str = "daily"
+    time: dt.time
+    zone: str
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    holidays: tuple[date, ...] = ()
+    gap: Literal["shift-forward", "skip"] = "shift-forward"
+    fold: Literal["first", "second"] = "first"
+    window: timedelta = timedelta(minutes=60)
+    warn_after: timedelta | None = None
+    min_orders: int = Field(default=1, ge=1)
+    pickup: dt.time | None = None
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("not an IANA time zone such as America/New_York") from None
+        return name
+
+    @field_validator("window")
+    @classmethod
+    def _window(cls, window: timedelta) -> timedelta:
+        if window <= timedelta(0):
+            raise ValueError("longer than nothing, such as PT60M")
+        return window
+
+
+class IntegrationTerms(Terms):
+    """How the integration works when it works, how long its hops retry, and who can pause it."""
+
+    direction: str | None = None
+    trigger: Literal["push", "pull", "batch"] | None = None
+    schedule: str | None = None
+    zone: str | None = None
+    max_delay: timedelta | None = None
+    retry_horizon: timedelta = timedelta(days=15)
+    late_arrival_horizon: timedelta = timedelta(days=21)
+    pause_owner: str | None = None
+    replay_guard: Literal["wms", "ledger", "none"] = "none"
+
+
+class Check(Terms):
+    id: str
+    what: str
+    every: timedelta
+    owner: str
+    backup: str | None = None
+
+
+class Monitoring(Terms):
+    checks: tuple[Check, ...] = ()
+    max_snapshot_age: timedelta = timedelta(minutes=20)
+    max_clock_skew: timedelta = timedelta(minutes=2)
+
+
+class CommitmentTerms(Terms):
+    """A limit between two events of the procedure, and the side that owes it."""
+
+    from_: str = Field(alias="from")
+    to: str
+    limit: timedelta
+    owner: str
+
+
+class Escalation(Terms):
+    level: int
+    after: timedelta
+    brand: str
+    warehouse: str
+    channel: str
+    respond_within: timedelta
+
+
+class Contacts(Terms):
+    file: str
+
+
+class Endpoint(Terms):
+    """One way to the drop. ``in`` and ``out`` are folders on the server, or below ``root`` of local.toml."""
+
+    kind: Literal["sftp", "folder"]
+    host: str | None = None
+    port: int = 22
+    in_: str = Field(default="in", alias="in")
+    out: str = "out"
+    host_key: str | None = None
+
+
+class DeliveryTerms(Terms):
+    primary: Endpoint
+    secondary: Endpoint | None = None
+    drill: Endpoint | None = None
+    manifest: Literal["before", "after", "folder"] = "before"
+    proof: Literal["hash", "read-back", "size"] = "hash"
+
+
+class Limits(Terms):
+    max_orders_per_file: int = Field(default=5000, ge=1)
+    max_units_per_order: int = Field(default=500, ge=1)
+    max_bytes: int = Field(default=20_000_000, ge=1)
+
+
+class DrillTerms(Terms):
+    interval: timedelta = timedelta(days=90)
+    retest_after_fail: timedelta = timedelta(days=14)
+    triggers: tuple[str, ...] = ()
+    min_level: Literal["exchange", "live-hour"] = "exchange"
+    skus: tuple[str, ...] = ()
+    service: str | None = None
+    blackout: tuple[str, ...] = ()
+
+
+class Privacy(Terms):
+    payload_days: int = Field(default=14, ge=1)
+    evidence_days: int = Field(default=1095, ge=1)
+
+
+class Login(Terms):
+    """How this machine logs in at one endpoint, or where its folder is mounted. Holds no secret itself."""
+
+    user: str | None = None
+    key_file: str | None = None
+    password_env: str | None = None
+    known_hosts: str | None = None
+    root: str | None = None
+
+
+class WmsTerms(Terms):
+    """This warehouse's loader: ``file`` hands accepted orders over as files in ``folder``."""
+
+    kind: Literal["file"] = "file"
+    folder: str = "wms"
+
+
+class Local(Terms):
+    """``local.toml``: what is this machine's own. Never shared, never hashed, no secret in it."""
+
+    side: Side
+    person: str | None = None
+    outbox: str = "outbox.sqlite"
+    outgoing: str = "outgoing"
+    receipts: str = "receipts"
+    ledger: str = "sqlite:///ledger.sqlite"
+    skus: str | None = None
+    wms: WmsTerms = WmsTerms()
+    delivery: dict[Literal["primary", "secondary", "drill"], Login] = {}
+
+
+class Agreement(Terms):
+    """The terms both sides hold. ``folder`` is where its relative paths begin; ``local`` is this machine's own."""
+
+    schema_: Literal["fallback.agreement/1"] = Field(alias="schema")
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    version: str
+    effective_from: date
+    review_by: date
+    flows: tuple[Literal["orders"], ...] = ("orders",)
+    parties: Parties
+    source_of_truth: SourceOfTruth = SourceOfTruth()
+    format: FormatTerms
+    codes: dict[str, str] = {}
+    eligibility: Eligibility = Eligibility()
+    mapping: MappingTerms = MappingTerms()
+    platform_extract: Extract | None = None
+    wms_extract: Extract | None = None
+    cutoffs: tuple[Cutoff, ...] = ()
+    integration: IntegrationTerms = IntegrationTerms()
+    monitoring: Monitoring = Monitoring()
+    commitments: dict[str, CommitmentTerms] = {}
+    escalation: tuple[Escalation, ...] = ()
+    contacts: Contacts | None = None
+    delivery: DeliveryTerms
+    limits: Limits = Limits()
+    drill: DrillTerms = DrillTerms()
+    privacy: Privacy = Privacy()
+
+    _folder: Path = PrivateAttr(default=Path())
+    _local: Local | None = PrivateAttr(default=None)
+
+    @property
+    def brand(self) -> str:
+        return self.parties.brand.org
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    @property
+    def local(self) -> Local:
+        """This machine's own settings. Raises FallbackError ``local-invalid`` where there is no local.toml."""
+        if self._local is None:
+            raise FallbackError(
+                "local-invalid",
+                f"there is no local.toml beside the agreement in {self._folder}",
+                hint="`fallback init DIR --side brand` or `--side warehouse` writes one",
+            )
+        return self._local
+
+    def path(self, relative: str) -> Path:
+        """A path of the agreement or of local.toml, which begins at the agreement's folder."""
+        return self._folder / Path(relative).expanduser()
+
+    def at(self, folder: Path, local: Local | None = None) -> Self:
+        """The same agreement, with its folder and this machine's settings."""
+        copy = self.model_copy()
+        copy._folder = folder
+        copy._local = local
+        return copy
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """SHA-256 of each section's content, defaults filled in; comments and layout do not count."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return {name: _sha256(value) for name, value in content.items()}
+
+    @property
+    def sha256(self) -> str:
+        return _sha256(self.sections)
+
+    @property
+    def ref(self) -> AgreementRef:
+        return AgreementRef(id=self.id, version=self.version, sha256=self.sha256)
+
+    def key(self, order: Order) -> str:
+        """The key that names this order on both paths."""
+        return self.key_of(
+            brand=order.brand,
+            platform=order.platform,
+            order_id=order.order_id,
+            order_number=order.order_number,
+            group=order.group,
+        )
+
+    def key_of(self, *, brand: str, platform: str, order_id: str, order_number: str, group: str) -> str:
+        """The key from its parts alone: a payload, a file and a WMS extract all have them."""
+        return self.format.order_key.format(
+            brand=brand, platform=platform, order_id=order_id, order_number=order_number, group=group
+        )
+
+    @property
+    def key_parts(self) -> tuple[str, ...]:
+        """The canonical paths that the key is made of."""
+        return tuple(name for _, name, _, _ in string.Formatter().parse(self.format.order_key) if name)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def load_agreement(path: str | Path = ".") -> Agreement:
+    """The agreement of a folder or file, with the local.toml beside it where there is one.
+
+    Raises FallbackError ``agreement-missing``, ``agreement-invalid`` or ``local-invalid``, naming every wrong place.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "agreement.toml"
+    if not file.is_file():
+        raise FallbackError(
+            "agreement-missing",
+            f"there is no agreement at {file}",
+            hint="go to its folder, name it, or make one with `fallback init DIR`",
+        )
+    agreement = read_toml(file, Agreement, "agreement-invalid")
+    beside = file.parent / "local.toml"
+    local = read_toml(beside, Local, "local-invalid") if beside.is_file() else None
+    return agreement.at(file.parent.resolve(), local)

@@ -1,0 +1,105 @@
+"""The manifest: what the brand declares about one fallback file. It lies beside it as ``NAME.manifest.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from fallback.documents.base import AgreementRef, Counts, Document, Moment, Part, State
+from fallback.records.values import Fingerprint
+
+SUFFIX = ".manifest.json"
+
+SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,149}$")]
+"""A file name and nothing else: no folder, no link, no white space, at most 150 characters."""
+
+
+class FormatRef(Part):
+    name: str
+    version: str
+    sha256: str
+
+
+class FileEntry(Part):
+    """One file of the fallback file: its name, its role (``orders``), size in bytes and SHA-256."""
+
+    name: SafeName
+    role: str = "orders"
+    bytes: int
+    sha256: Fingerprint
+
+
+class DeclaredOrder(Part):
+    """One order in the file, by key; no customer data."""
+
+    key: str
+    revision: int
+    fingerprint: Fingerprint
+    ship_by: Moment | None = None
+
+
+class ExcludedOrder(Part):
+    """One order of the platform's population that is not in the file, and why."""
+
+    key: str
+    code: str
+
+
+class Integration(Part):
+    """What the brand says of the integration at export: ``paused`` or ``down`` need the name of who confirmed it."""
+
+    state: Literal["down", "paused", "live"] = "live"
+    confirmed_by: str | None = None
+    at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _confirmed(self) -> Self:
+        if self.state != "live" and not self.confirmed_by:
+            raise ValueError("a paused or silent integration is confirmed by a person")
+        return self
+
+
+class Manifest(Document):
+    """``fallback.manifest/1``: included and excluded orders together are the population."""
+
+    schema_: Literal["fallback.manifest/1"] = Field(default="fallback.manifest/1", alias="schema")
+    file_id: SafeName
+    state: State
+    drill_id: str | None = None
+    sequence: int = Field(ge=1)
+    created_at: Moment
+    agreement: AgreementRef
+    format: FormatRef
+    files: tuple[FileEntry, ...] = Field(min_length=1)
+    counts: Counts
+    hash_total: str
+    orders: tuple[DeclaredOrder, ...]
+    excluded: tuple[ExcludedOrder, ...] = ()
+    population: int
+    integration: Integration = Integration()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if len({order.key for order in self.orders}) < len(self.orders):
+            raise ValueError("an order is declared twice")
+        if self.counts.orders != len(self.orders):
+            raise ValueError("the count of orders is not the number of orders declared")
+        if len(self.orders) + len(self.excluded) != self.population:
+            raise ValueError("included and excluded orders are not the population")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name of the manifest's own file."""
+        return self.files[0].name + SUFFIX
+
+
+def hash_total(order_numbers: Iterable[str]) -> str:
+    """The sum of the digits-only order numbers modulo 10^10 (the idea of NACHA's entry hash), as text."""
+    total = 0
+    for number in order_numbers:
+        digits = "".join(c for c in number if c in "0123456789")
+        total += int(digits[-10:]) if digits else 0
+    return str(total % 10**10)
