@@ -111,7 +111,7 @@ class Cutoff(Terms):
     id: str = "daily"
     time: dt.time
     zone: str
-    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
     holidays: tuple[date, ...] = ()
     gap: Literal["shift-forward", "skip"] = "shift-forward"
     fold: Literal["first", "second"] = "first"
@@ -128,6 +128,13 @@ class Cutoff(Terms):
         except (KeyError, ValueError, OSError):
             raise ValueError("not an IANA time zone such as America/New_York") from None
         return name
+
+    @field_validator("time")
+    @classmethod
+    def _time(cls, time: dt.time) -> dt.time:
+        if time.tzinfo is not None:
+            raise ValueError("a wall-clock time such as 14:00; its zone is named by zone")
+        return time
 
     @field_validator("window")
     @classmethod

@@ -1,0 +1,1 @@
+"""Formats: the agreed file layout. One declaration (TOML) writes, reads, checks and documents."""

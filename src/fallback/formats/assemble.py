@@ -1,0 +1,206 @@
+"""One order in the making: values from cells, blame with its place, and the judgement of the record at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fallback.findings import Finding, Place, mask, quote
+from fallback.formats import shape
+from fallback.formats.cells import CellError
+from fallback.formats.check import cell_problem
+from fallback.formats.shape import Column, Shape
+from fallback.records.judge import Problem, judge
+from fallback.records.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """One order of a file: the record, or None with the findings that refuse it.
+
+    ``number`` is the order number as the file shows it. ``place`` is its first row, ``line_places`` one a line;
+    ``key`` is the key that the file carries, where its format does.
+    """
+
+    order: Order | None
+    number: str
+    place: Place
+    line_places: tuple[Place, ...]
+    key: str | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the reading of one file needs at hand."""
+
+    shape: Shape
+    file: str
+    codes: Mapping[str, str] | None
+    defaults: Mapping[str, str]
+    show_values: bool
+
+
+@dataclass
+class Assembly:
+    """Collects one order's values and findings; ``finish`` judges them."""
+
+    desk: Desk
+    number: str
+    place: Place
+    data: dict[str, Any] = field(default_factory=dict)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    line_places: list[Place] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    blamed: set[tuple[Any, ...]] = field(default_factory=set)
+    texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    declared_lines: int | None = None
+    key: str | None = None
+    poisoned: bool = False
+
+    def start_line(self, place: Place) -> None:
+        self.lines.append({})
+        self.line_places.append(place)
+
+    def cell(self, column: Column, text: str, place: Place) -> None:
+        """Take the text of one cell: its value goes to the order or to the line begun last."""
+        spec = column.field
+        loc: tuple[Any, ...] = column.keys
+        if column.info is not None and column.info.level == "line":
+            loc = ("lines", len(self.lines) - 1, *column.keys)
+        if text == "" or text == spec.stand_in:
+            if spec.required and spec.stand_in is None:
+                self.blame("value-missing", loc, column, place, found="nothing", expected="a value")
+            return
+        problem = cell_problem(spec, text)
+        if problem is not None:
+            self.blame(problem[0], loc, column, place, text=text, found=problem[2], expected=problem[1])
+            return
+        if column.info is None:
+            self._computed(column, text, loc, place)
+            return
+        try:
+            value = column.read(text)
+        except CellError as error:
+            self.blame(error.code, loc, column, place, text=text, expected=error.expected)
+            return
+        self.texts[loc] = text
+        shape.put(self.lines[-1] if loc[0] == "lines" else self.data, column.keys, value)
+
+    def _computed(self, column: Column, text: str, loc: tuple[Any, ...], place: Place) -> None:
+        spec = column.field
+        if spec.path == "key":
+            self.key = text
+        elif spec.path == "order_lines":
+            try:
+                self.declared_lines = column.read(text)
+            except CellError as error:
+                self.blame(error.code, loc, column, place, text=text, expected=error.expected)
+        else:
+            expected = spec.constant if spec.code is None else (self.desk.codes or {}).get(spec.code)
+            if expected is not None and text != expected:
+                self.blame("value-wrong", (spec.name,), column, place, text=text, expected=quote(expected))
+
+    def blame(
+        self,
+        code: str,
+        loc: tuple[Any, ...],
+        column: Column | None,
+        place: Place,
+        *,
+        text: str | None = None,
+        found: str | None = None,
+        expected: str | None = None,
+    ) -> None:
+        """Add a finding about one value, and remember where, so that the record's own word is not added to it."""
+        self.blamed.add(loc)
+        line = loc[1] if loc[:1] == ("lines",) and len(loc) > 1 else None
+        self.findings.append(
+            Finding(
+                code,
+                place,
+                order=self.number,
+                order_line=None if line is None else self.line_number(line),
+                field=column.field.name if column else None,
+                path=column.field.path if column else None,
+                found=found or (None if text is None else self.shown(column, text)),
+                expected=expected,
+            )
+        )
+
+    def line_number(self, index: int) -> int:
+        number = self.lines[index].get("line_number")
+        return number if isinstance(number, int) else index + 1
+
+    def shown(self, column: Column | None, text: str) -> str:
+        """A value as a finding may show it. Where a damaged row has shifted its cells, a person's name can stand in
+        any column: a value that cannot be an identifier or a number is not shown in such a column."""
+        if self.desk.show_values:
+            return quote(text)
+        free = column is None or (column.info is not None and column.info.kind == "text" and not _is_name(column))
+        odd = "@" in text or (not free and any(c.isspace() for c in text.strip()))
+        return mask(text) if (column is not None and column.private) or odd else quote(text)
+
+    def finish(self) -> ReadOrder:
+        """The judged order."""
+        order = None
+        self._count_lines()
+        data = {**self.desk.defaults, **self.data, "lines": self.lines}
+        judged = judge(data) if not self.poisoned else []
+        if isinstance(judged, list):
+            for problem in judged:
+                self._problem(problem)
+        elif not any(f.is_error for f in self.findings):
+            order = judged
+        return ReadOrder(
+            order, self.number, self.place, tuple(self.line_places), self.key, tuple(sorted(self.findings, key=_by_place))
+        )
+
+    def _count_lines(self) -> None:
+        """A lost or doubled row must not make a smaller or larger, valid order; where the cause is known, say that."""
+        doubled = False
+        for name in ("line_number", "line_id"):
+            seen: set[Any] = set()
+            for index, line in enumerate(self.lines):
+                value = line.get(name)
+                if value in seen and not doubled:
+                    doubled = True
+                    column = self.desk.shape.columns.get(f"lines.{name}")
+                    loc = ("lines", index, name)
+                    self.blame("line-doubled", loc, column, self.line_places[index], text=str(value))
+                if value is not None:
+                    seen.add(value)
+        expected = self.declared_lines
+        if expected is not None and expected != len(self.lines) and not doubled and not self.poisoned:
+            column = self.desk.shape.columns.get("order_lines")
+            self.blame(
+                "line-count", ("order_lines",), column, self.place,
+                found=f"{len(self.lines)} lines", expected=f"{expected}",
+            )  # fmt: skip
+
+    def _problem(self, problem: Problem) -> None:
+        if any(problem.loc[: len(loc)] == loc or loc[: len(problem.loc)] == problem.loc for loc in self.blamed):
+            return
+        index = problem.loc[1] if problem.loc[:1] == ("lines",) and len(problem.loc) > 1 else None
+        place = self.place if not isinstance(index, int) else self.line_places[index]
+        column = self.desk.shape.columns.get(problem.path)
+        text = self.texts.get(problem.loc)
+        found = "nothing" if problem.code == "value-missing" else None
+        if found is None and column is None and problem.found is not None:
+            found = "a value"
+        self.blame(problem.code, problem.loc, column, place, text=text, found=found, expected=problem.expected)
+
+
+def _is_name(column: Column) -> bool:
+    path = column.field.path or ""
+    return path.rpartition(".")[2] in ("sku", "line_id", "order_id", "group", "brand", "platform", "country", "uom")
+
+
+def _by_place(finding: Finding) -> tuple[int, int, str]:
+    return finding.place.line, finding.place.record, finding.field or ""
+
+
+def finding_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings as they are shown: by place."""
+    return sorted(findings, key=_by_place)
