@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from fallback.documents.base import AgreementRef
 from fallback.errors import FallbackError
+from fallback.formats.library import load_format
+from fallback.formats.spec import Format
 from fallback.platforms.base import Eligibility
 from fallback.records.order import Order
 from fallback.toml import read_toml
@@ -28,7 +30,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 class Terms(BaseModel):
     """Base of the sections: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class Party(Terms):
@@ -294,6 +296,7 @@ class Agreement(Terms):
     privacy: Privacy = Privacy()
 
     _folder: Path = PrivateAttr(default=Path())
+    _text: str = PrivateAttr(default="")
     _local: Local | None = PrivateAttr(default=None)
 
     @property
@@ -315,16 +318,27 @@ class Agreement(Terms):
             )
         return self._local
 
+    @property
+    def has_local(self) -> bool:
+        """Whether there is a local.toml beside the agreement."""
+        return self._local is not None
+
     def path(self, relative: str) -> Path:
         """A path of the agreement or of local.toml, which begins at the agreement's folder."""
         return self._folder / Path(relative).expanduser()
 
-    def at(self, folder: Path, local: Local | None = None) -> Self:
-        """The same agreement, with its folder and this machine's settings."""
+    def at(self, folder: Path, local: Local | None = None, text: str = "") -> Self:
+        """The same agreement, with its folder, this machine's settings, and the text of its file."""
         copy = self.model_copy()
         copy._folder = folder
         copy._local = local
+        copy._text = text
         return copy
+
+    @property
+    def text(self) -> str:
+        """The agreement's file as it was read, comments and all."""
+        return self._text
 
     @property
     def sections(self) -> dict[str, str]:
@@ -356,6 +370,18 @@ class Agreement(Terms):
             brand=brand, platform=platform, order_id=order_id, order_number=order_number, group=group
         )
 
+    def open_format(self) -> Format:
+        """The agreed format. Raises FallbackError ``key-not-carried`` where the key cannot be computed from a file."""
+        fmt = load_format(self.format.orders, self._folder)
+        lacking = sorted(set(self.key_parts) - fmt.carried - {"brand"})
+        if lacking and "key" not in fmt.carried:
+            raise FallbackError(
+                "key-not-carried",
+                f"order_key uses {', '.join(lacking)}, which the format {fmt.name} does not carry",
+                hint='choose a template whose parts the format carries, or add a field with path = "key"',
+            )
+        return fmt
+
     @property
     def key_parts(self) -> tuple[str, ...]:
         """The canonical paths that the key is made of."""
@@ -383,4 +409,4 @@ def load_agreement(path: str | Path = ".") -> Agreement:
     agreement = read_toml(file, Agreement, "agreement-invalid")
     beside = file.parent / "local.toml"
     local = read_toml(beside, Local, "local-invalid") if beside.is_file() else None
-    return agreement.at(file.parent.resolve(), local)
+    return agreement.at(file.parent.resolve(), local, file.read_text("utf-8"))

@@ -111,18 +111,34 @@ def is_shown(name: str) -> bool:
     return is_safe_name(name) and not name.endswith(PART_SUFFIX)
 
 
-def part_name(name: str) -> str:
-    """The temporary name of a file that is being written: hidden from pollers by its dot and its ending."""
-    return f".{safe_name(name)}{PART_SUFFIX}"
+def final_name(name: str) -> str:
+    """The name itself if a file may be put under it, else Refused ``name-unsafe``."""
+    if safe_name(name).endswith(PART_SUFFIX):
+        raise Refused(
+            "name-unsafe",
+            f"a file name ends in {PART_SUFFIX}, the mark of an unfinished file: nobody would list it",
+            hint="send it under another name",
+        )
+    return name
+
+
+def part_name(name: str, digest: str) -> str:
+    """The temporary name of a file that is being written: hidden from pollers by its dot and its ending.
+
+    The beginning of the content's SHA-256 is part of it. So two senders of the same bytes write the same bytes to the
+    same place, and neither can publish what the other has half written.
+    """
+    return f".{safe_name(name)}.{digest[:12]}{PART_SUFFIX}"
 
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def name_taken(title: str, folder: Folder, name: str, found: str, expected: str) -> Refused:
+def name_taken(title: str, place: str, found: str, expected: str) -> Refused:
+    """There is something of that name, and it must not be replaced. ``place`` is folder and name."""
     return Refused(
         "name-taken",
-        f"{title}: {folder}/{name} is there with other bytes: found sha256 {found[:12]}, expected {expected[:12]}",
+        f"{title}: {place} is taken: found {found}, expected {expected}",
         hint="never overwritten; find out which is right, then export again under a new sequence number",
     )

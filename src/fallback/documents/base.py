@@ -18,7 +18,7 @@ Moment = Annotated[AwareDatetime, PlainSerializer(write_instant, return_type=str
 class Part(BaseModel):
     """Base of the parts of a document: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class Document(Part):

@@ -42,6 +42,9 @@ RESEND: dict[OrderState, Resend] = {
 
 ``as-is`` is for orders of a file that was refused as a whole."""
 
+INSIDE: frozenset[OrderState] = frozenset({"accepted", "accepted-changed", "held", "duplicate-same"})
+"""The states in which the warehouse has the order: it must never be sent again."""
+
 
 class ReceivedFile(Part):
     file_id: SafeName
@@ -125,8 +128,9 @@ class Receipt(Document):
 
     @property
     def name(self) -> str:
-        """The name of the receipt's own file."""
-        return f"{self.file.name}.{self.stage}{SUFFIX}"
+        """The name of the receipt's own file. An answer to a file that came again never replaces the first one."""
+        stage = "duplicate" if self.disposition == "duplicate-file" else self.stage
+        return f"{self.file.name}.{stage}{SUFFIX}"
 
 
 def count_states(orders: tuple[AnsweredOrder, ...]) -> dict[OrderState, int]:
@@ -139,7 +143,7 @@ def count_states(orders: tuple[AnsweredOrder, ...]) -> dict[OrderState, int]:
 
 def disposition_of(orders: tuple[AnsweredOrder, ...]) -> Disposition:
     """``accepted`` when every order is in the warehouse, ``rejected`` when none is, else ``partial``."""
-    inside = sum(order.state in ("accepted", "accepted-changed", "held", "duplicate-same") for order in orders)
+    inside = sum(order.state in INSIDE for order in orders)
     if any(order.state == "unknown" for order in orders):
         return "partial"
     return "accepted" if inside == len(orders) else "partial" if inside else "rejected"

@@ -20,7 +20,7 @@ class ReadOrder:
     """One order of a file: the record, or None with the findings that refuse it.
 
     ``number`` is the order number as the file shows it. ``place`` is its first row, ``line_places`` one a line;
-    ``key`` is the key that the file carries, where its format does.
+    ``key`` is the key that the file carries, where its format does; ``declared_lines`` how many lines it should have.
     """
 
     order: Order | None
@@ -29,6 +29,7 @@ class ReadOrder:
     line_places: tuple[Place, ...]
     key: str | None
     findings: tuple[Finding, ...]
+    declared_lines: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,12 @@ class Assembly:
 
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
-        spec = column.field
-        loc: tuple[Any, ...] = column.keys
-        if column.info is not None and column.info.level == "line":
-            loc = ("lines", len(self.lines) - 1, *column.keys)
-        if text == "" or text == spec.stand_in:
-            if spec.required and spec.stand_in is None:
+        loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
+        if text in ("", column.stand_in):
+            if column.field.required and column.stand_in is None:
                 self.blame("value-missing", loc, column, place, found="nothing", expected="a value")
             return
-        problem = cell_problem(spec, text)
+        problem = cell_problem(column.field, text) if column.ruled else None
         if problem is not None:
             self.blame(problem[0], loc, column, place, text=text, found=problem[2], expected=problem[1])
             return
@@ -86,7 +84,7 @@ class Assembly:
             self.blame(error.code, loc, column, place, text=text, expected=error.expected)
             return
         self.texts[loc] = text
-        shape.put(self.lines[-1] if loc[0] == "lines" else self.data, column.keys, value)
+        shape.put(self.lines[-1] if column.of_line else self.data, column.keys, value)
 
     def _computed(self, column: Column, text: str, loc: tuple[Any, ...], place: Place) -> None:
         spec = column.field
@@ -142,10 +140,10 @@ class Assembly:
         odd = "@" in text or (not free and any(c.isspace() for c in text.strip()))
         return mask(text) if (column is not None and column.private) or odd else quote(text)
 
-    def finish(self) -> ReadOrder:
-        """The judged order."""
+    def finish(self, *, torn: bool = False) -> ReadOrder:
+        """The judged order. In a file that is torn, a missing row is known already."""
         order = None
-        self._count_lines()
+        self._count_lines(torn)
         data = {**self.desk.defaults, **self.data, "lines": self.lines}
         judged = judge(data) if not self.poisoned else []
         if isinstance(judged, list):
@@ -153,11 +151,10 @@ class Assembly:
                 self._problem(problem)
         elif not any(f.is_error for f in self.findings):
             order = judged
-        return ReadOrder(
-            order, self.number, self.place, tuple(self.line_places), self.key, tuple(sorted(self.findings, key=_by_place))
-        )
+        places, findings = tuple(self.line_places), tuple(finding_order(self.findings))
+        return ReadOrder(order, self.number, self.place, places, self.key, findings, self.declared_lines)
 
-    def _count_lines(self) -> None:
+    def _count_lines(self, torn: bool) -> None:
         """A lost or doubled row must not make a smaller or larger, valid order; where the cause is known, say that."""
         doubled = False
         for name in ("line_number", "line_id"):
@@ -172,7 +169,7 @@ class Assembly:
                 if value is not None:
                     seen.add(value)
         expected = self.declared_lines
-        if expected is not None and expected != len(self.lines) and not doubled and not self.poisoned:
+        if expected is not None and expected != len(self.lines) and not doubled and not self.poisoned and not torn:
             column = self.desk.shape.columns.get("order_lines")
             self.blame(
                 "line-count", ("order_lines",), column, self.place,

@@ -47,7 +47,13 @@ def reader(kind: ValueKind, date_pattern: str | None = None) -> Callable[[str], 
         return _instant_reader(_ISO_INSTANT if date_pattern in (None, "iso8601") else str(date_pattern))
     if kind == "day":
         return _day_reader(_ISO_DAY if date_pattern in (None, "iso8601") else str(date_pattern))
-    return {"text": str, "integer": read_integer, "money": read_money, "properties": read_properties}[kind]
+    readers: dict[str, Callable[[str], Any]] = {
+        "text": str,
+        "integer": read_integer,
+        "money": read_money,
+        "properties": read_properties,
+    }
+    return readers[kind]
 
 
 def writer(kind: ValueKind, date_pattern: str | None = None) -> Callable[[Any], str]:
@@ -56,14 +62,15 @@ def writer(kind: ValueKind, date_pattern: str | None = None) -> Callable[[Any], 
         return lambda value: value.strftime(date_pattern)
     if kind == "day" and date_pattern not in (None, "iso8601"):
         return lambda value: value.strftime(date_pattern)
-    return {
+    writers: dict[str, Callable[[Any], str]] = {
         "text": str,
         "integer": str,
         "instant": write_instant,
         "day": date.isoformat,
         "money": write_money,
         "properties": write_properties,
-    }[kind]
+    }
+    return writers[kind]
 
 
 def read_integer(text: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fallback.findings import CATALOGUE, Finding, Place
 from fallback.formats.assemble import Assembly, Desk, ReadOrder
-from fallback.formats.kinds import Fault, Row
+from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.shape import Column
 
 
@@ -25,10 +25,8 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
             continue
         # Each object is whole or broken by itself: a broken one takes nothing of its neighbours with it.
         number = _number(item.cells, desk) or f"of record {item.record}"
-        tied = CATALOGUE[item.code].about == "order" or item.record > 0
-        finding = Finding(
-            item.code, place, order=number if tied else None, found=item.found, expected=item.expected
-        )
+        tied = CATALOGUE[item.code].about == "order"
+        finding = Finding(item.code, place, order=number if tied else None, found=item.found, expected=item.expected)
         if tied:
             orders.append(ReadOrder(None, number, place, (), None, (finding,)))
         else:
@@ -57,7 +55,7 @@ def _order(content: dict[str, Any], place: Place, desk: Desk) -> ReadOrder:
     row = desk.shape.rows[0]
     _unknown(content, desk, assembly)
     for column in row.columns:
-        if column not in row.line_columns:
+        if not column.of_line:
             _member(column, _get(content, column.field.name.split(".")), assembly, place, column.keys)
     lines = content.get("lines")
     if not isinstance(lines, list):

@@ -14,7 +14,8 @@ from fallback.documents.manifest import hash_total
 from fallback.findings import CATALOGUE, Finding, Place
 from fallback.formats import nested, shape
 from fallback.formats.assemble import Assembly, Desk, ReadOrder, finding_order
-from fallback.formats.kinds import Fault, Row, kind_of
+from fallback.formats.kinds import kind_of
+from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
 
@@ -108,6 +109,8 @@ class _Reader:
         self.line_rows = 0
         self.records = 0
         self.faulty = False
+        self.torn = False
+        self.headless = False
         order_row = self.shape.rows[self.shape.order_type]
         identity = [order_row.column(path) for path in self.shape.format.identity()]
         self.identity = [column.index for column in identity if column is not None]
@@ -138,8 +141,9 @@ class _Reader:
             else:
                 take(item)
         self.adopt_orphans()
-        self.check_trailer()
+        self.torn = any(f.code in ("quote-unclosed", "file-cut", "trailer-missing") for f in self.findings)
         orders = [self.build(bundle) for bundle in self.bundles.values()]
+        self.check_trailer(orders)
         return orders, self.findings, self.records
 
     # --- rows
@@ -163,8 +167,7 @@ class _Reader:
         differing = [
             column.field.name
             for column in self.shape.rows[0].columns
-            if (column.info is None or column.info.level == "order")
-            and row.cells[column.index] != bundle.header.cells[column.index]
+            if not column.of_line and row.cells[column.index] != bundle.header.cells[column.index]
         ]
         self.poison(
             bundle,
@@ -198,6 +201,8 @@ class _Reader:
 
     def take_detail(self, row: Row) -> None:
         owner = self.current
+        if owner is None and self.headless:
+            return  # its order's row has a finding of its own
         if owner is None:
             self.add("line-orphan", row, found="a detail row before the first order", expected="its order above it")
             return
@@ -205,7 +210,9 @@ class _Reader:
             row.cells[index] != owner.header.cells[own.index] for own, index in self.references
         ):
             reference = tuple(row.cells[index] for _, index in self.references)
-            number = next((row.cells[i] for own, i in self.references if own.field.path == "order_number"), reference[0])
+            number = next(
+                (row.cells[i] for own, i in self.references if own.field.path == "order_number"), reference[0]
+            )
             self.orphans.append(
                 (
                     reference,
@@ -242,6 +249,8 @@ class _Reader:
     def fault(self, fault: Fault) -> None:
         """A structural fault: about the file, or poison for the order it falls in."""
         if CATALOGUE[fault.code].about == "file":
+            if fault.code == "record-unknown":
+                self.current, self.headless = None, True
             self.findings.append(self.finding(fault, None))
             return
         self.faulty = True
@@ -292,40 +301,46 @@ class _Reader:
 
     # --- the whole
 
-    def check_trailer(self) -> None:
+    def check_trailer(self, orders: list[ReadOrder]) -> None:
+        """The closing row against what was read: one finding for all counts that differ."""
         index = self.shape.trailer_type
         if index < 0 or any(finding.refuses_file for finding in self.findings):
             return
         if self.trailer is None:
-            self.findings.append(
-                Finding("trailer-missing", Place(self.desk.file, 0, self.records), expected=self.shape.rows[index].spec.tag)
-            )
+            place = Place(self.desk.file, 0, self.records)
+            self.findings.append(Finding("trailer-missing", place, expected=f"a row {self.shape.rows[index].spec.tag}"))
             return
-        counted = self.counted()
-        for column in self.shape.rows[index].columns:
-            path = str(column.field.path)
-            text = self.trailer.cells[column.index]
-            if path in counted and text != counted[path]:
-                self.findings.append(
-                    Finding(
-                        "trailer-differs",
-                        self.place(self.trailer),
-                        field=column.field.name,
-                        path=path,
-                        found=f"{text[:20]} declared",
-                        expected=f"{counted[path]}, as counted in the file",
-                    )
+        counted = self.counted(orders)
+        differing = [
+            (column.field.name, self.trailer.cells[column.index], counted[str(column.field.path)])
+            for column in self.shape.rows[index].columns
+            if column.field.path in counted and self.trailer.cells[column.index] != counted[column.field.path]
+        ]
+        if differing:
+            self.findings.append(
+                Finding(
+                    "trailer-differs",
+                    self.place(self.trailer),
+                    field=", ".join(name for name, _, _ in differing),
+                    found=", ".join(f"{name} {text[:20]}" for name, text, _ in differing),
+                    expected=", ".join(f"{name} {count}" for name, _, count in differing) + " as counted in the file",
                 )
+            )
 
-    def counted(self) -> dict[str, str]:
-        """What the trailer should say, from the rows; what damaged rows keep from being counted is left out."""
-        counted = {"file_orders": str(len(self.bundles)), "file_lines": str(self.line_rows)}
+    def counted(self, orders: list[ReadOrder]) -> dict[str, str]:
+        """What the trailer should say, from the rows. A row lost from an order is that order's finding: what each
+        order declares is counted then. What damaged rows keep from being counted is left out."""
+        damaged = any(o.declared_lines is not None and o.declared_lines != len(o.line_places) for o in orders)
+        lines = self.line_rows
+        if damaged and not self.faulty and not self.orphans:
+            lines = sum(o.declared_lines or 0 for o in orders)
+        counted = {"file_orders": str(len(self.bundles)), "file_lines": str(lines)}
         if self.faulty:
             return counted
         counted["hash_total"] = hash_total(bundle.number for bundle in self.bundles.values())
         quantity = self.shape.rows[self.shape.line_type].column("lines.quantity")
         texts = [row.cells[quantity.index] for b in self.bundles.values() for row in b.rows] if quantity else ["?"]
-        if all(text.isascii() and text.isdigit() for text in texts) and not self.orphans:
+        if all(text.isascii() and text.isdigit() for text in texts) and not self.orphans and not damaged:
             counted["file_units"] = str(sum(int(text[:18]) for text in texts))
         return counted
 
@@ -334,10 +349,10 @@ class _Reader:
         assembly = Assembly(self.desk, bundle.number, bundle.place, poisoned=bundle.poisoned)
         assembly.findings += bundle.findings
         if bundle.poisoned or bundle.header is None:
-            return assembly.finish()
+            return assembly.finish(torn=self.torn)
         order_row = self.shape.rows[self.shape.order_type]
         for column in order_row.columns:
-            if column.info is None or column.info.level == "order":
+            if not column.of_line:
                 assembly.cell(column, bundle.header.cells[column.index], bundle.place)
         line_row = self.shape.rows[self.shape.line_type]
         fixed = line_row.fixed_columns if line_row is not order_row else ()
@@ -345,7 +360,8 @@ class _Reader:
             place = self.place(row)
             assembly.start_line(place)
             for column in line_row.line_columns:
-                assembly.cell(column, row.cells[column.index], place)
+                if row.cells[column.index] or column.field.required:  # most cells of a line are blank
+                    assembly.cell(column, row.cells[column.index], place)
             for column in fixed:
                 assembly.cell(column, row.cells[column.index], place)
-        return assembly.finish()
+        return assembly.finish(torn=self.torn)

@@ -14,21 +14,23 @@ from fallback.records.order import Order
 from fallback.records.paths import PathInfo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
-    """One field of a row type, ready for use: where its cell is, what it holds, how it is read and written."""
+    """One field of a row type, ready for use: where its cell is, what it holds, how it is read and written.
+
+    ``keys`` is where the value stands in the plain data of its order or line: ``("ship_to", "city")``, ``("sku",)``.
+    ``ruled`` tells whether the field has rules of its own for the text.
+    """
 
     index: int
     field: Field
     info: PathInfo | None
     read: Callable[[str], Any]
     write: Callable[[Any], str]
-
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """Where the value stands in the plain data of its order or line: ``("ship_to", "city")``, ``("sku",)``."""
-        parts = (self.field.path or "").split(".")
-        return tuple(parts[1:] if parts[0] == "lines" else parts)
+    keys: tuple[str, ...]
+    of_line: bool
+    stand_in: str | None
+    ruled: bool
 
     @property
     def private(self) -> bool:
@@ -44,11 +46,11 @@ class RowShape:
 
     @cached_property
     def order_columns(self) -> tuple[Column, ...]:
-        return tuple(c for c in self.columns if c.info is not None and c.info.level == "order")
+        return tuple(c for c in self.columns if c.info is not None and not c.of_line)
 
     @cached_property
     def line_columns(self) -> tuple[Column, ...]:
-        return tuple(c for c in self.columns if c.info is not None and c.info.level == "line")
+        return tuple(c for c in self.columns if c.of_line)
 
     @cached_property
     def fixed_columns(self) -> tuple[Column, ...]:
@@ -58,7 +60,7 @@ class RowShape:
     @cached_property
     def head(self) -> Callable[[Sequence[str]], Any]:
         """The cells that every row of one order repeats, for comparison."""
-        indexes = [c.index for c in self.columns if c.info is None or c.info.level == "order"]
+        indexes = [c.index for c in self.columns if not c.of_line]
         return itemgetter(*indexes) if indexes else lambda _: ()
 
     def column(self, path: str) -> Column | None:
@@ -103,7 +105,20 @@ def _columns(row: RecordSpec) -> list[Column]:
     for index, field in enumerate(row.fields):
         info = field.info
         kind = info.kind if info else "text" if field.path in (None, "key", "hash_total") else "integer"
-        columns.append(Column(index, field, info, cells.reader(kind, field.date), cells.writer(kind, field.date)))
+        of_line = info is not None and info.level == "line"
+        columns.append(
+            Column(
+                index,
+                field,
+                info,
+                cells.reader(kind, field.date),
+                cells.writer(kind, field.date),
+                keys=tuple((field.path or "").split(".")[of_line:]),
+                of_line=of_line,
+                stand_in=field.stand_in,
+                ruled=field.max_length is not None or bool(field.allowed) or field.pattern is not None,
+            )
+        )
     return columns
 
 

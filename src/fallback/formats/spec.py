@@ -8,6 +8,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -23,7 +24,7 @@ NAME_PARTS = ("marker", "brand", "sent", "sequence")
 
 
 class Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Field(Spec):
@@ -92,16 +93,16 @@ class Format(Spec):
     fields: tuple[Field, ...] = ()
     records: tuple[RecordSpec, ...] = ()
 
-    @property
+    @cached_property
     def rows(self) -> tuple[RecordSpec, ...]:
         """The types of row; a layout without tags has one."""
         return self.records or (RecordSpec(fields=self.fields),)
 
-    @property
+    @cached_property
     def all_fields(self) -> tuple[Field, ...]:
         return tuple(field for row in self.rows for field in row.fields)
 
-    @property
+    @cached_property
     def carried(self) -> frozenset[str]:
         """The paths that a file of this format holds."""
         return frozenset(field.path for field in self.all_fields if field.path)
@@ -182,7 +183,7 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
     if field.path:
         yield from _path_mistakes(fmt, row, field)
     if field.placeholder and list(field.placeholder) != [(field.path or "").rpartition(".")[2]]:
-        yield "placeholder stands under the last part of the path, such as { postal_code = \"000\" }"
+        yield 'placeholder stands under the last part of the path, such as { postal_code = "000" }'
     if field.pattern is not None:
         if re.search(r"\\[dDwWsSbB]|\[\^|(?<!\\)\.", field.pattern) or not field.pattern.isascii():
             yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fallback.documents.manifest import hash_total
@@ -16,7 +17,7 @@ from fallback.formats.kinds import Kind, kind_of
 from fallback.formats.shape import Column, RowShape, Shape
 from fallback.formats.spec import Format
 from fallback.records.order import Order
-from fallback.records.paths import PATHS, values_of
+from fallback.records.paths import PATHS, PathInfo, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class _Desk:
     @property
     def format(self) -> Format:
         return self.shape.format
+
+    @cached_property
+    def uncarried(self) -> tuple[tuple[str, PathInfo], ...]:
+        """The paths that must be empty in every order, since neither a field nor ``drops`` knows them."""
+        known = self.format.carried | set(self.format.drops)
+        return tuple((path, info) for path, info in PATHS.items() if path not in known and not info.required)
 
 
 def write(
@@ -84,7 +91,7 @@ def _check_given(desk: _Desk) -> None:
     if needed:
         raise FallbackError(
             "agreement-invalid",
-            f"the format {desk.format.name} needs [codes] that the agreement does not have: {', '.join(sorted(needed))}",
+            f"[codes] of the agreement lacks what {desk.format.name} needs: {', '.join(sorted(needed))}",
             hint="add them to [codes] of the agreement",
         )
     if "key" in desk.format.carried and desk.key is None:
@@ -97,10 +104,7 @@ def _check_given(desk: _Desk) -> None:
 
 def _not_carried(order: Order, desk: _Desk) -> Iterator[Finding]:
     """Values that neither a field nor ``drops`` knows: nothing is lost in silence."""
-    fmt = desk.format
-    for path, info in PATHS.items():
-        if path in fmt.carried or path in fmt.drops or info.required:
-            continue
+    for path, info in desk.uncarried:
         for index, value in enumerate(values_of(order, path)):
             if value is not None and value != info.default:
                 yield Finding(
@@ -109,7 +113,7 @@ def _not_carried(order: Order, desk: _Desk) -> Iterator[Finding]:
                     order_line=order.lines[index].line_number if info.level == "line" else None,
                     path=path,
                     found=f"a value for {path}",
-                    expected=f"a field of {fmt.name} for it, or {path} under drops",
+                    expected=f"a field of {desk.format.name} for it, or {path} under drops",
                 )
 
 
@@ -122,7 +126,7 @@ def _tabular(order: Order, desk: _Desk, problems: list[Finding]) -> Iterator[tup
     repeated = {
         c.index: _cell(c, order, None, desk, problems if desk.format.layout == "line" else [])
         for c in detail.columns
-        if c not in detail.line_columns
+        if not c.of_line
     }
     for index in range(len(order.lines)):
         yield (
@@ -139,18 +143,19 @@ def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems:
     value = _value(column, order, line, desk)
     text = "" if value is None or value == () else column.write(value)
     field = column.field
+    problem: tuple[str, str, str | None] | None
     if text == "":
-        if field.stand_in is not None:
-            return field.stand_in
+        if column.stand_in is not None:
+            return column.stand_in
         problem = ("value-missing", "a value", None) if field.required else None
-    elif text == field.stand_in:
+    elif text == column.stand_in:
         problem = ("placeholder-taken", f"a value other than the stand-in {quote(text)}", None)
     elif not desk.kind.writable(text, desk.format):
         problem = ("value-not-writable", "no delimiter, quotation mark or line break: the format has no quoting", None)
     elif not _encodable(text, desk.format.encoding):
         problem = ("value-not-writable", f"characters that {desk.format.encoding} has", None)
     else:
-        problem = cell_problem(field, text)
+        problem = cell_problem(field, text) if column.ruled else None
     if problem:
         code, expected, found = problem
         shown = mask(text) if column.private and not desk.show_values else found or quote(text)
@@ -176,11 +181,17 @@ def _value(column: Column, order: Order, line: int | None, desk: _Desk) -> Any:
         return desk.codes[field.code]
     if column.info is None:
         return shape.computed(order, str(field.path), desk.key)
-    values = values_of(order, column.info.path)
-    return values[line or 0]
+    if line is not None:
+        return getattr(order.lines[line], column.keys[0])
+    value: Any = order
+    for key in column.keys:
+        value = getattr(value, key)
+    return value
 
 
 def _encodable(text: str, encoding: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -192,7 +203,7 @@ def _nested(order: Order, desk: _Desk, problems: list[Finding]) -> list[tuple[in
     row = desk.shape.rows[0]
     content: dict[str, Any] = {}
     for column in row.columns:
-        if column in row.line_columns:
+        if column.of_line:
             if "lines" not in content:
                 content["lines"] = [_line(order, index, row, desk, problems) for index in range(len(order.lines))]
             continue

@@ -47,7 +47,12 @@ def judge(data: Mapping[str, Any]) -> Order | list[Problem]:
     try:
         return Order.model_validate(data)
     except ValidationError as error:
-        items = error.errors(include_url=False)
+        return problems_of(error)
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """What pydantic found in a record, as problems; see ``judge``."""
+    items = error.errors(include_url=False)
     containers = {tuple(item["loc"][:depth]) for item in items for depth in range(len(item["loc"]))}
     return [_problem(item) for item in items if item["loc"] not in containers]
 
@@ -91,7 +96,7 @@ def _problem(item: Any) -> Problem:
     if "expected" in context and kind not in _WORDS:  # our own: the type is the code
         return Problem(kind, loc, context["expected"], found)
     code, words = _WORDS[kind]
-    name = str(loc[-1])
+    name = str(loc[-1]) if loc else ""
     if "{least" in words:
         least, most = _bounds(name)
         words = words.format(least=least, most=most)

@@ -33,7 +33,8 @@ Quantity = Annotated[int, Field(ge=1, le=999_999)]
 class Record(BaseModel):
     """Base of the canonical records: frozen, unknown keys refused, nothing coerced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Built on first use: only what a command needs is built, and a part only once, inside its whole.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Property(Record):

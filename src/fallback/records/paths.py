@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -76,3 +77,18 @@ def values_of(order: Order, path: str) -> list[Any]:
     if path.startswith("ship_to."):
         return [getattr(order.ship_to, path.removeprefix("ship_to."))]
     return [getattr(order, path)]
+
+
+def without(order: Order, drops: Iterable[str]) -> Order:
+    """The order as a file shows it that agreed not to carry these paths."""
+    own: dict[str, Any] = {}
+    ship_to: dict[str, Any] = {}
+    line: dict[str, Any] = {}
+    for path in drops:
+        head, _, name = path.rpartition(".")
+        {"": own, "ship_to": ship_to, "lines": line}[head][name] = PATHS[path].default
+    if ship_to:
+        own["ship_to"] = order.ship_to.model_copy(update=ship_to)
+    if line:
+        own["lines"] = tuple(one.model_copy(update=line) for one in order.lines)
+    return order.model_copy(update=own) if own else order

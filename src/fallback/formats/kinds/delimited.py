@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from fallback.findings import quote
-from fallback.formats.kinds import Fault, Row
+from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
 
@@ -29,12 +29,12 @@ class _Record(NamedTuple):
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The rows of a file, and a Fault for whatever is wrong in its layout."""
-    if fmt.newline != "cr" and "\r" in text and "\n" not in text:
+    translated = fmt.newline != "cr" and "\r" in text and "\n" not in text
+    if translated:
         yield Fault("line-ends", 1, found="CR", expected=_END_NAMES[fmt.newline_text])
+    if translated or fmt.newline == "cr":
         text = text.replace("\r", "\n")
-    elif fmt.newline == "cr":
-        text = text.replace("\r", "\n")
-    records = _records(text, fmt)
+    records = _records(text, fmt, compare_ends=not translated)
     header = fmt.delimited.header == "required"
     arrange = None
     if header:
@@ -53,7 +53,7 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
 _END_NAMES = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
 
 
-def _records(text: str, fmt: Format) -> Iterator[_Record | Fault]:
+def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record | Fault]:
     """Physical lines joined to records where a quotation mark is open; line ends compared with the agreement."""
     if not text:
         return
@@ -62,31 +62,51 @@ def _records(text: str, fmt: Format) -> Iterator[_Record | Fault]:
     cut = lines.pop()
     ends: Counter[str] = Counter()
     number = 0
-    total = len(lines)
-    while number < total:
+    while number < len(lines):
         first = number
         line = lines[number]
         number += 1
         quoted = quoting and '"' in line
-        if quoted and line.count('"') % 2:
-            pieces = [line]
-            odd = True
-            while odd and number < total:
-                pieces.append(lines[number])
-                odd ^= bool(lines[number].count('"') % 2)
-                number += 1
-            if odd:
+        if quoted:
+            joined = _join(lines, first, fmt.delimited.delimiter)
+            if joined is None:
                 yield Fault("quote-unclosed", first + 1)
                 return
-            line = "\n".join(pieces)
+            line, number = joined
         end = "\n"
         if line[-1:] == "\r" and fmt.newline != "cr":
             line, end = line[:-1], "\r\n"
         ends[end] += 1
         yield _Record(line, first + 1, end, quoted)
     if cut:
-        yield _Record(cut, total + 1, "", quoting and '"' in cut)
-    yield from _line_ends(ends, fmt)
+        yield _Record(cut, len(lines) + 1, "", quoting and '"' in cut)
+    if compare_ends:
+        yield from _line_ends(ends, fmt)
+
+
+_MOST_IN_A_RECORD = 1_000_000
+
+
+def _join(lines: list[str], first: int, delimiter: str) -> tuple[str, int] | None:
+    """The record that begins at a line, and the line after it; None where a quotation mark is never closed.
+
+    A mark is open only where a cell may begin with one: a stray mark elsewhere does not swallow the lines after it.
+    """
+    grammar = _grammar(delimiter)
+    text, number = lines[first], first + 1
+    while grammar.open.fullmatch(text):
+        pieces = [text]
+        size = len(text)
+        closed = False
+        while not closed:
+            if number == len(lines) or size > _MOST_IN_A_RECORD:
+                return None
+            pieces.append(lines[number])
+            size += len(lines[number])
+            closed = grammar.close.match(lines[number]) is not None
+            number += 1
+        text = "\n".join(pieces)
+    return text, number
 
 
 def _line_ends(ends: Counter[str], fmt: Format) -> Iterator[Fault]:
@@ -98,11 +118,26 @@ def _line_ends(ends: Counter[str], fmt: Format) -> Iterator[Fault]:
         yield Fault("line-ends", 1, found=_END_NAMES[next(iter(ends))], expected=_END_NAMES[agreed])
 
 
+class _Grammar(NamedTuple):
+    """RFC 4180 section 2 as expressions: a whole record, one cell of it, a text whose last cell is open, and the
+    beginning of a line that closes a cell."""
+
+    whole: re.Pattern[str]
+    cell: re.Pattern[str]
+    open: re.Pattern[str]
+    close: re.Pattern[str]
+
+
 @lru_cache(maxsize=16)
-def _grammar(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A whole record, and one cell of it, by the grammar of RFC 4180 section 2."""
-    cell = f'(?:"(?:[^"]|"")*"|[^"{re.escape(delimiter)}]*)'
-    return re.compile(f"{cell}(?:{re.escape(delimiter)}{cell})*"), re.compile(f"({cell})(?:{re.escape(delimiter)}|$)")
+def _grammar(delimiter: str) -> _Grammar:
+    mark = re.escape(delimiter)
+    cell = f'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
+    return _Grammar(
+        whole=re.compile(f"{cell}(?:{mark}{cell})*"),
+        cell=re.compile(f"({cell})(?:{mark}|$)"),
+        open=re.compile(f'(?:{cell}{mark})*"(?:[^"]|"")*'),
+        close=re.compile('(?:[^"]|"")*"(?!")'),
+    )
 
 
 def _cells(record: _Record, fmt: Format) -> list[str] | None:
@@ -110,10 +145,10 @@ def _cells(record: _Record, fmt: Format) -> list[str] | None:
     delimiter = fmt.delimited.delimiter
     if not record.quoted:
         return record.text.split(delimiter)
-    whole, one = _grammar(delimiter)
-    if not whole.fullmatch(record.text):
+    grammar = _grammar(delimiter)
+    if not grammar.whole.fullmatch(record.text):
         return None
-    cells = one.findall(record.text)
+    cells = grammar.cell.findall(record.text)
     # The end of the text also ends an empty cell, which is one only after a delimiter.
     if len(cells) > 1 and cells[-1] == "" and not record.text.endswith(delimiter):
         cells.pop()
@@ -184,7 +219,9 @@ def _rows(records: Iterator[_Record | Fault], fmt: Format, arrange: tuple[int, A
         number += 1
         cells = _cells(record, fmt)
         if not record.end:
-            yield Fault("file-cut", record.line, number, cells=tuple(cells or ()), expected="a line end after the last row")
+            yield Fault(
+                "file-cut", record.line, number, cells=tuple(cells or ()), expected="a line end after the last row"
+            )
             continue
         if cells is None:
             yield Fault("quote-stray", record.line, number, cells=_loose(record, fmt))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from fallback.formats.kinds import Fault, Row
+from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
 

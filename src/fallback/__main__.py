@@ -1,0 +1,5 @@
+"""``python -m fallback`` is the command line."""
+
+from fallback.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The brand's side: the outbox, sending, and collecting the answers."""

@@ -1,0 +1,336 @@
+"""Export: from the platform's payload to the fallback file and its manifest. Nothing is left out in silence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fallback.agreement import Agreement
+from fallback.brand.outbox import Outbox
+from fallback.brand.standing import Standing
+from fallback.delivery.drop import safe_name, sha256
+from fallback.documents.base import Counts, State, moment
+from fallback.documents.manifest import (
+    SUFFIX,
+    DeclaredOrder,
+    ExcludedOrder,
+    FileEntry,
+    Integration,
+    Manifest,
+    hash_total,
+)
+from fallback.errors import FallbackError, Refused, WrongUse
+from fallback.files import write_file
+from fallback.findings import Finding
+from fallback.formats.read import read
+from fallback.formats.spec import Format
+from fallback.formats.write import write
+from fallback.mapping import Mapping as Crosswalk
+from fallback.mapping import load_mapping
+from fallback.platforms import Population, read_orders
+from fallback.platforms.base import Eligibility
+from fallback.records.order import Order, fingerprint
+from fallback.records.paths import without
+from fallback.validation.checks import DRILL_FILE, DRILL_ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What an export made. ``path`` and ``manifest`` are None where no order was left to write.
+
+    ``findings`` are about orders that were refused; ``excluded`` counts the orders left out, by code.
+    """
+
+    platform: str
+    path: Path | None
+    manifest: Manifest | None
+    sha256: str | None
+    counts: Counts
+    excluded: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every order is in the file or left out by the terms, 1 when some were refused."""
+        return 1 if any(finding.is_error for finding in self.findings) else 0
+
+    def document(self) -> dict[str, Any]:
+        """The export as ``fallback.export/1``."""
+        return {
+            "schema": "fallback.export/1",
+            "file": self.path.name if self.path else None,
+            "manifest": self.manifest.name if self.manifest else None,
+            "sha256": self.sha256,
+            "counts": self.counts.model_dump(),
+            "excluded": dict(self.excluded),
+            "findings": [finding.document() for finding in self.findings],
+        }
+
+
+def export(
+    payloads: Sequence[str | Path],
+    *,
+    agreement: Agreement,
+    outbox: Outbox,
+    now: datetime,
+    out: Path | None = None,
+    platform: str | None = None,
+    integration: Integration | None = None,
+    state: State = "live",
+    drill_id: str | None = None,
+    sequence: int | None = None,
+    show_values: bool = False,
+) -> Export:
+    """Make the fallback file and its manifest from platform payloads, under an agreement.
+
+    Args:
+        payloads: files of the platform's JSON.
+        outbox: what was sent before; orders that are on their way or accepted are left out.
+        now: the instant of the export, aware.
+        out: the folder to write to; by default the one of local.toml.
+        platform: its name, where the payload shall not be guessed.
+        integration: what is known of the integration; by default it counts as live, and the warehouse will not load.
+        sequence: the number of the file, where the outbox shall not give it.
+
+    The file is written, read back and compared before it gets its name. Raises FallbackError where there is no payload
+    or the limits of the agreement are passed, Refused ``marker-wrong`` where drill and live orders mix.
+    """
+    terms = agreement.eligibility
+    fmt = agreement.open_format()
+    population = read_orders(
+        payloads, brand=agreement.brand, platform=platform, eligibility=terms, now=now, show_values=show_values
+    )
+    desk = _Desk(agreement, population, outbox.open_keys(state), fmt, show_values)
+    chosen = desk.choose(crosswalk(agreement))
+    _same_state(chosen, state)
+    if len(chosen) > agreement.limits.max_orders_per_file:
+        raise FallbackError(
+            "orders-over-limit",
+            f"{len(chosen):,} orders are to go, the agreement allows {agreement.limits.max_orders_per_file:,} a file",
+            hint="export the payload in parts, or agree on a higher limit",
+        )
+    written = write(fmt, chosen, codes=agreement.codes, key=agreement.key, show_values=show_values)
+    desk.refuse(written.findings, chosen, written.orders)
+    if not written.orders:
+        return desk.result(None, None, None)
+    _read_back(fmt, written.data, written.orders, agreement.codes, agreement.brand)
+    number = sequence or outbox.next_sequence(state)
+    name = file_name(fmt, brand=agreement.brand, now=now, sequence=number, state=state)
+    manifest = Manifest(
+        file_id=name.rpartition(".")[0] or name,
+        state=state,
+        drill_id=drill_id,
+        sequence=number,
+        created_at=moment(now.astimezone(UTC)),
+        agreement=agreement.ref,
+        format=fmt.ref,
+        files=(FileEntry(name=name, bytes=len(written.data), sha256=sha256(written.data)),),
+        counts=count(written.orders),
+        hash_total=hash_total(order.order_number for order in written.orders),
+        orders=tuple(desk.declare(order) for order in written.orders),
+        excluded=tuple(desk.excluded),
+        population=len(written.orders) + len(desk.excluded),
+        integration=integration or Integration(),
+    )
+    path = (out if out is not None else agreement.path(agreement.local.outgoing)) / name
+    write_file(path, written.data)
+    write_file(path.with_name(manifest.name), manifest.to_bytes())
+    outbox.register_export(manifest)
+    return desk.result(path, manifest, written.data)
+
+
+def export_plain(
+    payloads: Sequence[str | Path],
+    *,
+    format: Format,
+    brand: str,
+    now: datetime,
+    out: Path,
+    platform: str | None = None,
+    eligibility: Eligibility | None = None,
+    sequence: int = 1,
+    show_values: bool = False,
+) -> Export:
+    """Make a file in a format without an agreement: to look at, to validate, to test. It has no key, mapping, manifest
+    or memory, so it cannot be sent."""
+    population = read_orders(
+        payloads, brand=brand, platform=platform, eligibility=eligibility or Eligibility(), now=now,
+        show_values=show_values,
+    )  # fmt: skip
+    written = write(format, population.orders, show_values=show_values)
+    findings = (*population.findings, *written.findings)
+    excluded = Counter(one.code for one in population.excluded)
+    excluded["refused-here"] += len(population.orders) - len(written.orders)
+    path = None
+    if written.orders:
+        _read_back(format, written.data, written.orders, {}, brand)
+        path = out / file_name(format, brand=brand, now=now, sequence=sequence, state="live")
+        write_file(path, written.data)
+    return Export(
+        population.platform, path, None, sha256(written.data) if path else None,
+        count(written.orders), dict(+excluded), findings,
+    )  # fmt: skip
+
+
+def crosswalk(agreement: Agreement) -> Crosswalk:
+    """The agreement's mapping tables. Raises FallbackError ``map-invalid``, or ``agreement-invalid`` for kits."""
+    terms = agreement.mapping
+    if terms.kit is not None:
+        raise FallbackError(
+            "agreement-invalid", "[mapping] kit: kits are not exploded yet", hint="map kits in the shop, or remove it"
+        )
+
+    def table(name: str | None) -> Path | None:
+        return None if name is None else agreement.path(name)
+
+    return load_mapping(sku=table(terms.sku), service=table(terms.service), uom=table(terms.uom))
+
+
+class _Desk:
+    """What one export knows of its orders: which go, which are left out, and why."""
+
+    def __init__(
+        self, agreement: Agreement, population: Population, standing: Mapping[str, Standing], fmt: Format, show: bool
+    ) -> None:
+        self.agreement = agreement
+        self.population = population
+        self.standing = standing
+        self.drops = fmt.drops
+        self.show = show
+        self.findings: list[Finding] = list(population.findings)
+        self.excluded: list[ExcludedOrder] = [
+            ExcludedOrder(
+                key=agreement.key_of(
+                    brand=agreement.brand,
+                    platform=population.platform,
+                    order_id=one.order_id,
+                    order_number=one.order_number,
+                    group=one.group,
+                ),
+                code=one.code,
+            )
+            for one in population.excluded
+        ]
+
+    def leave_out(self, order: Order, code: str) -> None:
+        self.excluded.append(ExcludedOrder(key=self.agreement.key(order), code=code))
+
+    def choose(self, mapping: Crosswalk) -> list[Order]:
+        """The orders to write, mapped, with their revisions. Every other one is left out with its code."""
+        chosen = []
+        keys = Counter(self.agreement.key(order) for order in self.population.orders)
+        for order in self.population.orders:
+            key = self.agreement.key(order)
+            standing = self.standing.get(key)
+            mapped = mapping.apply(order)
+            if standing is not None and standing.code is not None:
+                self.leave_out(order, standing.code)
+            elif keys[key] > 1:
+                found = Finding("order-doubled", order=order.order_number, found=f"{keys[key]} orders of one key")
+                self.findings.append(found)
+                self.leave_out(order, "refused-here")
+            elif isinstance(mapped, list):
+                self.findings += mapped
+                self.leave_out(order, "refused-here")
+            elif self._too_large(mapped):
+                self.leave_out(order, "refused-here")
+            elif standing is not None:
+                revision = standing.next_revision(fingerprint(mapped, key, self.drops))
+                chosen.append(mapped.model_copy(update={"revision": revision}))
+            else:
+                chosen.append(mapped)
+        return chosen
+
+    def _too_large(self, order: Order) -> bool:
+        most = self.agreement.limits.max_units_per_order
+        if order.units <= most:
+            return False
+        self.findings.append(
+            Finding(
+                "units-over-limit",
+                order=order.order_number,
+                found=f"{order.units:,} units",
+                expected=f"at most {most:,}",
+            )
+        )
+        return True
+
+    def refuse(self, findings: Sequence[Finding], chosen: Sequence[Order], written: Sequence[Order]) -> None:
+        """Take the findings of writing, and leave out the orders that were not written."""
+        self.findings += findings
+        keys = {self.agreement.key(order) for order in written}
+        for order in chosen:
+            if self.agreement.key(order) not in keys:
+                self.leave_out(order, "refused-here")
+
+    def declare(self, order: Order) -> DeclaredOrder:
+        key = self.agreement.key(order)
+        return DeclaredOrder(
+            key=key,
+            revision=order.revision,
+            fingerprint=fingerprint(order, key, self.drops),
+            ship_by=order.ship_by,
+        )
+
+    def result(self, path: Path | None, manifest: Manifest | None, data: bytes | None) -> Export:
+        return Export(
+            platform=self.population.platform,
+            path=path,
+            manifest=manifest,
+            sha256=sha256(data) if data is not None else None,
+            counts=manifest.counts if manifest else Counts(),
+            excluded=dict(Counter(one.code for one in self.excluded)),
+            findings=tuple(self.findings),
+        )
+
+
+def _same_state(orders: Sequence[Order], state: State) -> None:
+    """Drill and live never mix, whichever way it was tried."""
+    for order in orders:
+        marked = order.order_number.startswith(DRILL_ORDER), order.order_id.startswith(DRILL_ORDER)
+        if marked != (state == "drill",) * 2:
+            raise Refused(
+                "marker-wrong",
+                f"order {order.order_number} {'is' if any(marked) else 'is not'} a drill's, and the export is {state}",
+                hint=f"a drill's orders carry {DRILL_ORDER} on number and id, live ones never do",
+            )
+
+
+def count(orders: Sequence[Order]) -> Counts:
+    """Orders, their lines and units."""
+    return Counts(
+        orders=len(orders),
+        lines=sum(len(order.lines) for order in orders),
+        units=sum(order.units for order in orders),
+    )
+
+
+def _read_back(fmt: Format, data: bytes, orders: Sequence[Order], codes: Mapping[str, str], brand: str) -> None:
+    """The file must say what was meant: it is read as the warehouse will read it, and compared."""
+    content = read(fmt, data, codes=codes, defaults={} if "brand" in fmt.carried else {"brand": brand})
+    expected = [without(order, fmt.drops) for order in orders]
+    if content.findings or [order.order for order in content.orders] != expected:
+        raise FallbackError(
+            "read-back-differs",
+            f"the file, read back in the format {fmt.name}, does not give the orders that were written",
+            hint="nothing was written; this is a fault of the format or of this program",
+        )
+
+
+def file_name(fmt: Format, *, brand: str, now: datetime, sequence: int, state: State) -> str:
+    """The name of a file by the format's template. Raises WrongUse for an instant without zone or a sequence below 1,
+    Refused ``name-unsafe`` where a part is not fit for a name."""
+    if now.tzinfo is None or sequence < 1:
+        raise WrongUse("wrong-use", "an export needs an instant with its zone, and a sequence number from 1")
+    marker = DRILL_FILE if state == "drill" else ""
+    name = fmt.file_name.format(marker=marker, brand=brand.upper(), sent=now.astimezone(UTC), sequence=sequence)
+    return safe_name(name)
+
+
+def manifest_path(path: Path) -> Path:
+    """Where the manifest of a file lies."""
+    return path.with_name(path.name + SUFFIX)

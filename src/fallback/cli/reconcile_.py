@@ -1,0 +1,105 @@
+"""``fallback reconcile``: platform against WMS, by key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fallback.cli.common import Instant, agreement_option, at_option, emit, json_option, load_agreement, wall_clock
+
+if TYPE_CHECKING:
+    from fallback.agreement import Agreement
+    from fallback.reconciliation import WmsSnapshot
+
+
+@click.command("reconcile")
+@click.option(
+    "--platform",
+    "payloads",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The platform's payload; may be given several times.",
+)
+@click.option(
+    "--wms",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The warehouse's list: a CSV with keys, or the folder of its file loader.",
+)
+@click.option("--wms-as-of", type=Instant(), help="When that list was taken. By default when the file last changed.")
+@at_option
+@agreement_option
+@json_option
+def command(
+    payloads: tuple[Path, ...],
+    wms: Path,
+    wms_as_of: datetime | None,
+    at: datetime | None,
+    agreement: Path | None,
+    as_json: bool,
+) -> int:
+    """Platform against WMS, by key: what is missing, and is the fallback due?
+
+    Exit code 0 clear or still in flight, 1 late, 5 due, 6 cannot tell.
+
+    \b
+    Example:
+      fallback reconcile --platform orders.json --wms wms-orders.csv
+    """
+    from fallback.brand.outbox import open_outbox
+    from fallback.brand.outgoing import crosswalk
+    from fallback.platforms import read_orders
+    from fallback.reconciliation import Expected, reconcile
+    from fallback.records.order import Order, fingerprint
+    from fallback.render.text import reconciliation_text
+
+    terms = load_agreement(agreement)
+    now = at or wall_clock()
+    fmt = terms.open_format()
+    population = read_orders(payloads, brand=terms.brand, eligibility=terms.eligibility, now=now)
+    mapping = crosswalk(terms)
+    expected = [
+        Expected(key, order.ordered_at, fingerprint(mapped, key, fmt.drops) if isinstance(mapped, Order) else None)
+        for order in population.orders
+        for key, mapped in [(terms.key(order), mapping.apply(order))]
+    ]
+    answered: dict[str, str] = {}
+    outbox_file = terms.path(terms.local.outbox) if terms.has_local and terms.local.side == "brand" else None
+    if outbox_file is not None and outbox_file.exists():
+        with open_outbox(outbox_file) as outbox:
+            answered = outbox.answers("live")
+    result = reconcile(
+        eligible=expected,
+        wms=_snapshot(wms, wms_as_of, terms, now),
+        answered=answered,
+        cutoffs=terms.cutoffs,
+        monitoring=terms.monitoring,
+        now=now,
+    )
+    if as_json:
+        emit(result.model_dump(mode="json", by_alias=True))
+    else:
+        click.echo(reconciliation_text(result), nl=False)
+    return result.exit_code
+
+
+def _snapshot(wms: Path, as_of: datetime | None, terms: Agreement, now: datetime) -> WmsSnapshot:
+    """The warehouse's list: a CSV as old as the file, or what the file loader's folder holds at this moment."""
+    from fallback.errors import FallbackError
+    from fallback.reconciliation import WmsRow, WmsSnapshot, read_wms_extract
+
+    if wms.is_dir():
+        from fallback.warehouse.wms import FileWms
+
+        rows = (WmsRow(one.key, one.fingerprint, one.state) for one in FileWms(wms, create=False).all().values())
+        return WmsSnapshot(tuple(rows), as_of or now)
+    try:
+        data = wms.read_bytes()
+        changed = datetime.fromtimestamp(wms.stat().st_mtime, UTC).replace(microsecond=0)
+    except OSError as error:
+        raise FallbackError("file-unreadable", f"{wms}: {error.strerror or 'cannot be read'}") from None
+    return read_wms_extract(data, wms.name, terms, as_of or changed)

@@ -1,0 +1,53 @@
+"""``fallback send``: a fallback file to the drop, with proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fallback.cli.common import agreement_option, emit, json_option, load_agreement, of_side, say, wall_clock
+
+
+@click.command("send")
+@click.argument("file", type=click.Path(path_type=Path))
+@agreement_option
+@click.option("--drill", is_flag=True, help="Send a drill's file to the drill's drop.")
+@json_option
+def command(file: Path, agreement: Path | None, drill: bool, as_json: bool) -> int:
+    """Deliver a fallback file and its manifest to the drop, with proof.
+
+    Safe to repeat: the same bytes under the same name are done already. Exit code 0 when what lies on the drop was
+    compared as the agreement asks; the answer of the warehouse is fetched with `fallback collect`.
+
+    \b
+    Example:
+      fallback send outgoing/ACME_ORDERS_20261123T140000Z_000001.csv
+    """
+    from dataclasses import asdict
+
+    from fallback.brand.outbox import open_outbox
+    from fallback.brand.sending import send
+    from fallback.delivery import open_drop
+    from fallback.render.text import finding_text
+
+    terms = load_agreement(agreement)
+    of_side(terms, "brand")
+    with (
+        open_outbox(terms.path(terms.local.outbox)) as outbox,
+        open_drop(terms, "drill" if drill else "live") as drop,
+    ):
+        sent = send(file, agreement=terms, drop=drop, outbox=outbox, now=wall_clock)
+        title = drop.title
+    if as_json:
+        document = {"schema": "fallback.sent/1", "file_id": sent.file_id, "drop": title, "confirmed": sent.confirmed}
+        emit(document | {"files": [asdict(one) for one in (sent.manifest, *sent.data)]})
+        return sent.exit_code
+    for finding in sent.findings:
+        say(finding_text(finding))
+    for one in (sent.manifest, *sent.data):
+        done = "was there already" if one.already else "delivered"
+        compared = "every byte read back" if one.proof == "read-back" else "size compared only"
+        click.echo(f"{done}: {one.name}, {one.bytes:,} bytes, sha256 {one.sha256[:12]}, {compared}")
+    say(f"on {title}; next: `fallback collect` fetches the warehouse's receipts")
+    return sent.exit_code

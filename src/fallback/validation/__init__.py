@@ -1,0 +1,159 @@
+"""Validation: may this file be loaded, and which of its orders? The warehouse's answer before its loader's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fallback.documents.base import Counts
+from fallback.documents.manifest import SUFFIX, Manifest
+from fallback.documents.report import Rejected, Report, Verdict
+from fallback.errors import FallbackError, WrongUse
+from fallback.findings import Finding, Place
+from fallback.formats.assemble import ReadOrder, finding_order
+from fallback.formats.read import ReadFile, read
+from fallback.formats.spec import Format
+from fallback.validation.checks import Terms, against_manifest, against_terms, of_file
+from fallback.validation.damage import diagnose
+
+if TYPE_CHECKING:
+    from fallback.agreement import Agreement
+
+__all__ = ["validate"]
+
+
+def validate(
+    source: bytes | str | Path,
+    *,
+    agreement: Agreement | None = None,
+    format: Format | None = None,
+    manifest: Manifest | None = None,
+    name: str | None = None,
+    skus: Collection[str] | None = None,
+    show_values: bool = False,
+) -> Report:
+    """Validate one fallback file.
+
+    Args:
+        source: the file's bytes, or its path.
+        agreement: the terms; gives the format, keys and limits. Without it, ``format`` is needed.
+        format: the format, where there is no agreement.
+        manifest: what the sender declares. With a path and none given, ``NAME.manifest.json`` beside it is read.
+        name: the file's name where ``source`` is bytes.
+        skus: the warehouse's item list; None skips the check.
+        show_values: whether findings may show a customer's values.
+
+    Returns a Report: ``orders`` may be loaded, and every order that may not is in ``rejected``. Raises FallbackError
+    ``file-unreadable`` where there is no file, ``document-unreadable`` where the manifest is damaged.
+    """
+    if agreement is None and format is None:
+        raise WrongUse("wrong-use", "validation needs an agreement or a format")
+    fmt = format or agreement.open_format()  # type: ignore[union-attr]  # one of the two is there
+    data, title, manifest = _open(source, name, manifest)
+    codes = agreement.codes if agreement else None
+    defaults = {"brand": agreement.brand} if agreement and "brand" not in fmt.carried else {}
+    content = read(fmt, data, name=title, codes=codes, defaults=defaults, show_values=show_values)
+    terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
+    about_file = list(content.findings) + of_file(data, terms)
+    doubled = _doubled(content, terms)
+    judged = [
+        (order, [*order.findings, *against_terms(order, terms), *doubled.get(i, []), *against_manifest(order, terms)])
+        for i, order in enumerate(content.orders)
+    ]
+    if not any(finding.code in ("file-hash-differs", "file-size-differs") for finding in about_file):
+        about_file += _whole(content, terms)
+    findings = about_file + [finding for _, found in judged for finding in found]
+    return _report(content, judged, findings, terms, data)
+
+
+def _open(
+    source: bytes | str | Path, name: str | None, manifest: Manifest | None
+) -> tuple[bytes, str, Manifest | None]:
+    if isinstance(source, bytes):
+        return source, name or "", manifest
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+        beside = path.with_name(path.name + SUFFIX)
+        if manifest is None and beside.is_file():
+            manifest = Manifest.from_json(beside.read_bytes(), beside.name)
+    except OSError as error:
+        raise FallbackError(
+            "file-unreadable", f"{path}: {error.strerror or 'cannot be read'}", hint="check the name and the folder"
+        ) from None
+    return data, name or path.name, manifest
+
+
+def _doubled(content: ReadFile, terms: Terms) -> dict[int, list[Finding]]:
+    """The same order twice in one file: no copy may be loaded."""
+    places: dict[str, list[int]] = {}
+    for index, order in enumerate(content.orders):
+        if order.order is not None:
+            places.setdefault(terms.key(order.order), []).append(index)
+    return {
+        index: [
+            Finding(
+                "order-doubled",
+                content.orders[index].place,
+                order=content.orders[index].number,
+                found=f"the order {len(indexes)} times",
+                expected="once",
+            )
+        ]
+        for indexes in places.values()
+        if len(indexes) > 1
+        for index in indexes
+    }
+
+
+def _whole(content: ReadFile, terms: Terms) -> list[Finding]:
+    """Another number of orders, lines or units than declared. Damaged orders count as orders: they have their words."""
+    if terms.manifest is None:
+        return []
+    declared = terms.manifest.counts
+    orders = [order.order for order in content.orders if order.order is not None]
+    counted = Counts(
+        orders=len(content.orders), lines=sum(len(o.lines) for o in orders), units=sum(o.units for o in orders)
+    )
+    if counted == declared or (counted.orders == declared.orders > len(orders)):
+        return []
+    words = "{0.orders:,} orders, {0.lines:,} lines, {0.units:,} units"
+    return [Finding("count-differs", Place(terms.file), found=words.format(counted), expected=words.format(declared))]
+
+
+def _report(
+    content: ReadFile,
+    judged: list[tuple[ReadOrder, list[Finding]]],
+    findings: list[Finding],
+    terms: Terms,
+    data: bytes,
+) -> Report:
+    refused = any(finding.refuses_file for finding in findings)
+    all_or_nothing = terms.agreement is not None and terms.agreement.format.load_mode == "all-or-nothing"
+    if all_or_nothing and any(finding.is_error for finding in findings):
+        refused = True
+    accepted: list[ReadOrder] = []
+    rejected: list[Rejected] = []
+    for order, found in judged:
+        codes = tuple(dict.fromkeys(finding.code for finding in found if finding.is_error))
+        if order.order is not None and not codes and not refused:
+            accepted.append(order)
+        else:
+            key = terms.key(order.order) if order.order is not None else order.key
+            rejected.append(Rejected(order.number, key, codes or ("file-refused",)))
+    verdict: Verdict = "rejected" if refused or not accepted else "partial" if rejected else "accepted"
+    orders = tuple(order.order for order in accepted if order.order is not None)
+    return Report(
+        file=terms.file,
+        format=terms.format.name,
+        verdict=verdict,
+        orders=orders,
+        keys=tuple(terms.key(order) for order in orders),
+        rejected=tuple(rejected),
+        findings=tuple(finding_order(findings)),
+        diagnosis=diagnose(data, terms.format, findings, terms.manifest),
+        records=content.records,
+        sha256=terms.sha256_of(data),
+        bytes=len(data),
+    )

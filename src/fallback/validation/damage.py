@@ -1,0 +1,43 @@
+"""What happened to this file? One sentence for many findings, with the mark that proves it; never a repair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fallback.documents.manifest import Manifest
+from fallback.findings import Finding
+from fallback.formats.spec import Format
+
+_SCIENTIFIC = re.compile(rb"(?<![0-9A-Za-z.])[0-9](?:[.,][0-9]+)?E\+[0-9]{2}(?![0-9A-Za-z])")
+
+
+def diagnose(data: bytes, fmt: Format, findings: Iterable[Finding], manifest: Manifest | None) -> tuple[str, ...]:
+    """Sentences about damage of the file as a whole; empty where no finding calls for one."""
+    codes = {finding.code for finding in findings if finding.is_error}
+    if not codes:
+        return ()
+    said = []
+    marks = _spreadsheet_marks(data, fmt, codes)
+    if marks:
+        said.append(f"saved by a spreadsheet program: {'; '.join(marks)}. Identifiers may have lost zeros and digits.")
+    if manifest is not None and len(data) < manifest.files[0].bytes:
+        share = f"{len(data):,} of {manifest.files[0].bytes:,} bytes arrived"
+        said.append(f"the upload broke off: {share}. Ask for it to be sent again, as it is.")
+    if "encoding-wrong" in codes and data[:2] not in (b"\xff\xfe", b"\xfe\xff") and fmt.encoding.startswith("utf-8"):
+        said.append("the text is probably Windows-1252 (cp1252): saved on a PC and not by the export.")
+    if data[:64].lstrip()[:1] == b"<" and fmt.kind == "delimited":
+        said.append("this is a web page or XML, not the file: the download brought an error page.")
+    return tuple(said)
+
+
+def _spreadsheet_marks(data: bytes, fmt: Format, codes: set[str]) -> list[str]:
+    marks = []
+    if fmt.kind == "delimited" and (match := _SCIENTIFIC.search(data)):
+        line = data.count(b"\n", 0, match.start()) + 1
+        marks.append(f"a number in scientific notation in line {line}")
+    if "delimiter-wrong" in codes:
+        marks.append("its cells are separated otherwise than agreed")
+    if "byte-order-mark" in codes and fmt.kind == "delimited":
+        marks.append("it begins with a byte order mark")
+    return marks

@@ -1,0 +1,406 @@
+"""Receiving: claim a file, check it, load it, answer for every declared order, put it away.
+
+Each step can be done twice with the same result, and what was said is kept in the ledger before it is given out. A
+receiver that is killed anywhere leaves the file in ``work``; the next one goes on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from fallback.delivery.drop import Drop, Folder, sha256
+from fallback.documents.manifest import SUFFIX, Manifest
+from fallback.documents.receipt import AnsweredOrder, By, Reason, Receipt, ReceivedFile
+from fallback.documents.report import Report
+from fallback.errors import FallbackError, Refused
+from fallback.findings import Finding, Place
+from fallback.validation import validate
+from fallback.validation.checks import DRILL_FILE
+from fallback.warehouse import answers
+from fallback.warehouse.ledger import Ledger, LedgerFile
+from fallback.warehouse.loading import load_batch, plan
+from fallback.warehouse.wms import LoadOrder, Wms
+
+if TYPE_CHECKING:
+    from fallback.agreement import Agreement
+
+_GOOD = frozenset({"accepted", "accepted-changed", "duplicate-same"})
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A file that was not answered by a receipt of its own, and why: ``waiting`` in its place, or ``refused``."""
+
+    kind: Literal["waiting", "refused"]
+    name: str
+    code: str
+    text: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one sweep of the drop did: the receipts given, in their order, and the files that got none."""
+
+    receipts: tuple[Receipt, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[Note, ...]:
+        return tuple(note for note in self.notes if note.kind == "waiting")
+
+    @property
+    def refused(self) -> tuple[Note, ...]:
+        return tuple(note for note in self.notes if note.kind == "refused")
+
+    @property
+    def processed(self) -> tuple[Receipt, ...]:
+        """The last word on each file."""
+        return tuple(receipt for receipt in self.receipts if receipt.stage == "processed")
+
+    @property
+    def exit_code(self) -> int:
+        """7 when a safety guard refused something, 3 when something could not be read, 1 when an order was not simply
+        taken, else 0."""
+        codes = [note.exit_code for note in self.notes]
+        codes += [1 for receipt in self.processed for order in receipt.orders if order.state not in _GOOD]
+        return max(codes, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What a receiver works with."""
+
+    agreement: Agreement
+    drop: Drop
+    ledger: Ledger
+    wms: Wms
+    now: Callable[[], datetime]
+    skus: Collection[str] | None
+    integration_live_by: str | None
+    person: str | None
+
+    @property
+    def limit(self) -> int:
+        return self.agreement.limits.max_bytes
+
+
+def receive(
+    *,
+    agreement: Agreement,
+    drop: Drop,
+    ledger: Ledger,
+    wms: Wms,
+    now: Callable[[], datetime],
+    skus: Collection[str] | None = None,
+    integration_live_by: str | None = None,
+    person: str | None = None,
+) -> Received:
+    """Sweep the drop once: finish what a killed receiver left, then take each file that has its manifest beside it.
+
+    ``skus`` is the warehouse's item list. ``integration_live_by`` names who answers for loading although the manifest
+    does not say that the integration is paused; the receipt names them. ``person`` is who receives.
+
+    Raises FallbackError where the drop, the ledger or the warehouse system cannot be used (``unreachable``,
+    ``ledger-unusable``, ``wms-unusable``, ...): nothing is lost, receive again. What is wrong with one file does not
+    stop the others: it is in the receipts and notes.
+    """
+    desk = _Desk(agreement, drop, ledger, wms, now, skus, integration_live_by, person)
+    said: list[Receipt | Note] = []
+    for name, step in _sweep(desk):
+        try:
+            said.extend(step(desk, name))
+        except Refused as error:
+            said.append(Note("refused", name, error.code, error.message, error.exit_code))
+        except FallbackError as error:
+            if error.code != "file-unreadable":
+                raise
+            said.append(Note("refused", name, error.code, error.message, error.exit_code))
+    receipts = tuple(item for item in said if isinstance(item, Receipt))
+    return Received(receipts, tuple(item for item in said if isinstance(item, Note)))
+
+
+_Step = Callable[[_Desk, str], Iterator["Receipt | Note"]]
+
+
+def _sweep(desk: _Desk) -> Iterator[tuple[str, _Step]]:
+    """The files to work on, each with what is to be done; those left in ``work`` first."""
+    work = _names(desk, "work")
+    for name in sorted(work):
+        if not name.endswith(SUFFIX):
+            yield name, _resume
+        elif name.removesuffix(SUFFIX) not in work:
+            yield name.removesuffix(SUFFIX), _tidy
+    came = _names(desk, "in")
+    for name in sorted(came):
+        if not name.endswith(SUFFIX):
+            yield name, _take if name + SUFFIX in came else _wait_for_manifest
+        elif name.removesuffix(SUFFIX) not in came:
+            yield name.removesuffix(SUFFIX), _wait_for_file
+
+
+def _names(desk: _Desk, folder: Folder) -> set[str]:
+    return {entry.name for entry in desk.drop.list(folder)}
+
+
+# --- taking a file
+
+
+def _wait_for_manifest(desk: _Desk, name: str) -> Iterator[Note]:
+    # The manifest is agreed to come first: a file without one has lost it, or was put there by somebody else.
+    late = desk.agreement.delivery.manifest == "before"
+    text = f"{name} has no manifest beside it" + (", which should have come first" if late else " yet")
+    yield Note("waiting", name, "manifest-absent", text, 1 if late else 0)
+
+
+def _wait_for_file(desk: _Desk, name: str) -> Iterator[Note]:
+    early = desk.agreement.delivery.manifest == "before"
+    text = f"{name} is announced by its manifest and is not there" + (" yet" if early else "")
+    yield Note("waiting", name, "file-absent", text, 0 if early else 1)
+
+
+def _take(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
+    """Claim a file by renaming it: of two receivers one gets it."""
+    with desk.ledger.hold(name, state=desk.drop.state) as alone:
+        if not alone:
+            return
+        manifest = _manifest(desk, "in", name)
+        if isinstance(manifest, Manifest) and _fenced(desk, manifest):
+            yield _live(name, "in")
+            return
+        if desk.drop.move(name, "in", "work"):
+            desk.drop.move(name + SUFFIX, "in", "work")
+            yield from _answer(desk, name)
+
+
+def _resume(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
+    """Go on with a file that is in ``work``, unless another receiver is at it."""
+    with desk.ledger.hold(name, state=desk.drop.state) as alone:
+        work = _names(desk, "work") if alone else set()
+        if name not in work:
+            return
+        if name + SUFFIX not in work and not desk.drop.move(name + SUFFIX, "in", "work"):
+            text = f"{name} was taken, and its manifest is gone; it stays in work/"
+            yield Note("refused", name, "manifest-absent", text, 1)
+            return
+        _finish_move(desk, name)
+        yield from _answer(desk, name)
+
+
+def _finish_move(desk: _Desk, name: str) -> None:
+    """Take out of ``in`` what is in ``work`` too: on some drops a rename is two steps, and the receiver was killed."""
+    came = {entry.name: entry.size for entry in desk.drop.list("in")}
+    for part in (name, name + SUFFIX):
+        same_size = came.get(part) == next(entry.size for entry in desk.drop.list("work") if entry.name == part)
+        if same_size and desk.drop.read("in", part) == desk.drop.read("work", part):
+            desk.drop.remove("in", part)
+
+
+def _tidy(desk: _Desk, name: str) -> Iterator[Note]:
+    """Put a manifest away whose file was put away by a receiver that was killed then."""
+    with desk.ledger.hold(name, state=desk.drop.state) as alone:
+        work = _names(desk, "work") if alone else set()
+        if name in work or name + SUFFIX not in work:
+            return
+        manifest = _manifest(desk, "work", name)
+        _put_away(desk, name + SUFFIX, "done" if name in _names(desk, "done") else "bad")
+        if isinstance(manifest, Manifest):
+            for file in desk.ledger.files(manifest.file_id, name, state=desk.drop.state):
+                if file.name == name and "processed" in file.receipts:
+                    desk.ledger.close_file(file.file_id, state=desk.drop.state, at=desk.now())
+    yield from ()
+
+
+# --- what is known of a file before it is read
+
+
+def _manifest(desk: _Desk, folder: Folder, name: str) -> Manifest | FallbackError:
+    try:
+        return Manifest.from_json(desk.drop.read(folder, name + SUFFIX, desk.limit), name + SUFFIX)
+    except FallbackError as error:
+        if error.code not in ("file-unreadable", "document-unreadable"):
+            raise
+        return error
+
+
+def _fenced(desk: _Desk, manifest: Manifest) -> bool:
+    """Whether the integration may load these orders too, and nobody answers for it."""
+    return manifest.integration.state == "live" and not desk.integration_live_by
+
+
+def _live(name: str, folder: Folder) -> Note:
+    text = f"{name}: the brand does not confirm that the integration is paused; the file stays in {folder}/"
+    return Note("refused", name, "integration-live", text, Refused.exit_code)
+
+
+def _marked_wrong(desk: _Desk, manifest: Manifest, name: str) -> bool:
+    marked = "drill" if name.startswith(DRILL_FILE) else "live"
+    return not manifest.state == marked == desk.drop.state
+
+
+def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
+    """Find out what a claimed file is: refused, a duplicate, or to be answered."""
+    drop, state = desk.drop, desk.drop.state
+    manifest = _manifest(desk, "work", name)
+    if isinstance(manifest, FallbackError):
+        yield _refuse(desk, name, manifest.code, f"{manifest.message}; the file is in bad/", manifest.exit_code)
+        return
+    if manifest.name != name + SUFFIX or len(manifest.files) > 1:
+        text = f"the manifest beside {name} is that of another file; both are in bad/"
+        yield _refuse(desk, name, "file-hash-differs", text, 1)
+        return
+    size = next(entry.size for entry in drop.list("work") if entry.name == name)
+    data = drop.read("work", name, desk.limit) if size <= desk.limit else None
+    file = ReceivedFile(
+        file_id=manifest.file_id,
+        name=name,
+        # A file that is too large is not read; what its manifest says stands in for its hash.
+        sha256=manifest.files[0].sha256 if data is None else sha256(data),
+        bytes=size,
+    )
+    seen = desk.ledger.files(file.file_id, name, state=state)
+    if any(before.sha256 != file.sha256 for before in seen):
+        text = f"{name}, or its id, was received before with other bytes; what came now is in bad/"
+        yield _refuse(desk, name, "file-changed", text, Refused.exit_code)
+        return
+    if not any("received" in before.receipts for before in seen) and _fenced(desk, manifest):
+        yield _live(name, "work")
+        return
+    before = (seen or desk.ledger.open_file(file, state=state, at=desk.now()))[0]
+    if before.closed_at is None and (before.file_id, before.name) == (file.file_id, name):
+        yield from _work_through(desk, manifest, file, data, before)
+    else:
+        yield from _repeat(desk, name, before)
+
+
+def _refuse(desk: _Desk, name: str, code: str, text: str, exit_code: int) -> Note:
+    _put_pair_away(desk, name, "bad")
+    return Note("refused", name, code, text, exit_code)
+
+
+def _repeat(desk: _Desk, name: str, before: LedgerFile) -> Iterator[Receipt | Note]:
+    """The same file once more: nothing is loaded, the first answer is given again."""
+    first = before.receipts.get("processed")
+    if first is None:
+        text = f"{name} is the same as {before.name}, which is not answered yet; it waits in work/"
+        yield Note("waiting", name, "duplicate-file", text, 0)
+        return
+    receipt = answers.again(first)
+    desk.drop.put("out", receipt.name, receipt.to_bytes())
+    yield receipt
+    _put_pair_away(desk, name, _target(first))
+
+
+# --- from the bytes to the last receipt
+
+
+def _work_through(
+    desk: _Desk, manifest: Manifest, file: ReceivedFile, data: bytes | None, before: LedgerFile
+) -> Iterator[Receipt | Note]:
+    state = desk.drop.state
+    override = desk.integration_live_by if manifest.integration.state == "live" else None
+    first = _say(
+        desk,
+        answers.received_receipt(
+            manifest,
+            file,
+            state=state,
+            agreement=desk.agreement.ref,
+            by=By(org=desk.agreement.parties.warehouse.org, person=override or desk.person),
+            reasons=(Reason(code="integration-live"),) if override else (),
+            at=desk.now(),
+        ),
+    )
+    yield first
+    if "processed" in before.receipts:
+        yield from (_say(desk, receipt) for receipt in before.receipts.values() if receipt.stage != "received")
+        last = before.receipts["processed"]
+    else:
+        report = _check(desk, manifest, file, data)
+        if any(finding.code == "marker-wrong" for finding in report.findings):
+            text = f"{file.name}: a drill's file in a live folder, or the reverse; nothing was loaded"
+            yield Note("refused", file.name, "marker-wrong", text, Refused.exit_code)
+        rejected = answers.rejections(manifest, report)
+        checked = _say(desk, answers.checked_receipt(first, manifest, report, rejected, desk.now()))
+        yield checked
+        last = _say(desk, answers.processed_receipt(checked, _load(desk, manifest, report, before), desk.now()))
+        yield last
+    _put_pair_away(desk, file.name, _target(last))
+    desk.ledger.close_file(file.file_id, state=state, at=desk.now())
+
+
+def _say(desk: _Desk, receipt: Receipt) -> Receipt:
+    """Keep a receipt, then give it out; what was said first at this stage is said again."""
+    saved = desk.ledger.save_receipt(receipt)
+    desk.drop.put("out", saved.name, saved.to_bytes())
+    return saved
+
+
+def _check(desk: _Desk, manifest: Manifest, file: ReceivedFile, data: bytes | None) -> Report:
+    refused = "marker-wrong" if _marked_wrong(desk, manifest, file.name) else ""
+    if data is not None and not refused:
+        return validate(data, name=file.name, agreement=desk.agreement, manifest=manifest, skus=desk.skus)
+    finding = Finding(refused or "orders-over-limit", Place(file.name))
+    return Report(
+        file=file.name,
+        format=manifest.format.name,
+        verdict="rejected",
+        findings=(finding,),
+        sha256=file.sha256,
+        bytes=file.bytes,
+    )
+
+
+def _load(desk: _Desk, manifest: Manifest, report: Report, before: LedgerFile) -> tuple[AnsweredOrder, ...]:
+    """Every declared order with what became of it, once."""
+    ledger, wms, state = desk.ledger, desk.wms, desk.drop.state
+    planned = before.answers
+    if planned is None:
+        planned = plan(
+            manifest,
+            answers.rejections(manifest, report),
+            ledger=ledger,
+            wms=wms,
+            state=state,
+            all_or_nothing=desk.agreement.format.load_mode == "all-or-nothing",
+            at=desk.now(),
+        )
+    good = answers.passed(manifest, report)
+    fingerprints = {order.key: order.fingerprint for order in manifest.orders}
+    loads = [LoadOrder(key, fingerprints[key], order) for key, order in good.items()]
+    rows = load_batch(manifest.file_id, loads, ledger=ledger, wms=wms, state=state, now=desk.now)
+    decided = {answer.key: answer for answer in planned}
+    return tuple(decided.get(o.key) or answers.outcome(o, rows.get(o.key)) for o in manifest.orders)
+
+
+# --- putting it away
+
+
+def _target(receipt: Receipt) -> Folder:
+    return "bad" if receipt.disposition == "rejected" else "done"
+
+
+def _put_pair_away(desk: _Desk, name: str, target: Folder) -> None:
+    # The manifest last: whoever finds it alone knows that its file was put away.
+    _put_away(desk, name, target)
+    _put_away(desk, name + SUFFIX, target)
+
+
+def _put_away(desk: _Desk, name: str, target: Folder) -> None:
+    """Move a file out of ``work``; where the name is taken by other bytes, under the name and its hash."""
+    drop = desk.drop
+    try:
+        moved = drop.move(name, "work", target)
+    except Refused as error:
+        if error.code != "name-taken":
+            raise
+        moved = False
+    if moved or name not in _names(desk, "work"):
+        return
+    data = drop.read("work", name)
+    if name not in _names(desk, target) or data != drop.read(target, name):
+        drop.put(target, f"{name}.{sha256(data)[:12]}", data)
+    drop.remove("work", name)

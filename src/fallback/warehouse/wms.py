@@ -1,0 +1,262 @@
+"""The warehouse system behind one protocol: what it has (``find``) and what it is given (``load``).
+
+``FileWms`` ships: orders are handed over as files that the warehouse system picks up.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
+
+from fallback.documents.base import State
+from fallback.errors import FallbackError
+from fallback.files import write_file
+from fallback.records.order import Order
+
+if TYPE_CHECKING:
+    from fallback.agreement import Agreement
+
+Way = Literal["integration", "fallback", "manual"]
+"""The path by which an order came into the warehouse."""
+
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class WmsOrder:
+    """An order that the warehouse system has, under its key.
+
+    ``state`` is the system's own word (``released``, ``shipped``, ``cancelled``); ``path`` the way it came;
+    ``fingerprint`` is absent where the system does not keep it.
+    """
+
+    key: str
+    wms_ref: str | None
+    state: str
+    path: str = "integration"
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOrder:
+    """An order to be loaded, with the key and fingerprint that the warehouse system is to keep beside it."""
+
+    key: str
+    fingerprint: str
+    order: Order
+    path: Way = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one order of a batch. ``unknown``: it was handed over, and nobody said whether it was taken.
+
+    ``reason`` is a short kebab-case code, never a sentence: it stands in receipts, where no value of an order may.
+    """
+
+    state: Literal["loaded", "refused", "unknown"]
+    wms_ref: str | None = None
+    reason: str | None = None
+
+
+class Wms(Protocol):
+    """A warehouse system. Raises FallbackError ``wms-unusable`` where it cannot be asked or written to."""
+
+    def find(self, keys: Collection[str]) -> dict[str, WmsOrder]:
+        """Those of the keys that the warehouse system has, by whichever path they came, cancelled ones too."""
+        ...
+
+    def load(self, batch_id: str, orders: Sequence[LoadOrder]) -> dict[str, Outcome]:
+        """Load the orders; one outcome a key. A key left out counts as ``unknown``, and so does a TimeoutError.
+
+        Idempotent by ``batch_id``: called again with the same batch it gives the same outcomes and creates nothing,
+        for the receiver may have been killed before it could write down what it was told.
+        """
+        ...
+
+
+_COLUMNS = ("key", "wms_ref", "state", "path", "fingerprint")
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,170}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+class FileWms:
+    """Hands orders over as files: ``FOLDER/import/BATCH.jsonl``, one canonical order a line, whole from the start.
+
+    The warehouse system may take the files away. What was handed over is kept in ``FOLDER/loaded`` (keys and
+    fingerprints, no customer data). The system may write ``FOLDER/orders.csv`` back (``key,wms_ref,state,path,
+    fingerprint``), so that orders loaded by the integration and what became of ours are known too.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._batches: dict[str, tuple[WmsOrder, ...]] = {}
+        self._extract: tuple[tuple[int, int, int], dict[str, WmsOrder]] | None = None
+        try:
+            for part in ("import", "loaded", "staged"):
+                (self.folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            self._unusable(error.strerror)
+
+    def find(self, keys: Collection[str]) -> dict[str, WmsOrder]:
+        handed_over = self._handed_over()
+        written_back = self._written_back()
+        return {key: found for key in keys if (found := _joined(handed_over.get(key), written_back.get(key)))}
+
+    def load(self, batch_id: str, orders: Sequence[LoadOrder]) -> dict[str, Outcome]:
+        if not _BATCH.fullmatch(batch_id):
+            raise FallbackError("wms-unusable", "the batch's name cannot be a file name")
+        try:
+            with self._alone():
+                if not self._index(batch_id).exists():
+                    self._stage(batch_id, orders)
+                self._publish(batch_id)
+        except OSError as error:
+            self._unusable(error.strerror)
+        except FallbackError as error:
+            self._unusable(error.message)
+        return {entry.key: Outcome("loaded", entry.wms_ref) for entry in self._batch(batch_id)}
+
+    def _index(self, batch_id: str) -> Path:
+        return self.folder / "loaded" / f"{batch_id}.json"
+
+    def _stage(self, batch_id: str, orders: Sequence[LoadOrder]) -> None:
+        """Write the file where nobody picks it up, then the note that it is handed over.
+
+        The rename in ``_publish`` is then the one moment at which the warehouse system gets it: the file is either
+        still staged, or it was handed over and may have been taken away since.
+        """
+        lines = "".join(item.order.model_dump_json() + "\n" for item in orders)
+        write_file(self.folder / "staged" / f"{batch_id}.jsonl", lines.encode(), replace=True)
+        entries = [
+            asdict(WmsOrder(item.key, f"{batch_id}:{number}", "handed-over", item.path, item.fingerprint))
+            for number, item in enumerate(orders, 1)
+        ]
+        write_file(self._index(batch_id), json.dumps(entries, indent=1).encode())
+
+    def _publish(self, batch_id: str) -> None:
+        staged, final = (self.folder / part / f"{batch_id}.jsonl" for part in ("staged", "import"))
+        if not staged.exists():
+            return
+        if final.exists():
+            raise FallbackError("wms-unusable", f"{final} is there and was not written by this program")
+        staged.rename(final)
+        _sync_folder(final.parent)
+
+    def _batch(self, batch_id: str) -> tuple[WmsOrder, ...]:
+        if batch_id not in self._batches:
+            file = self._index(batch_id)
+            try:
+                self._batches[batch_id] = tuple(WmsOrder(**entry) for entry in json.loads(file.read_bytes()))
+            except OSError as error:
+                self._unusable(error.strerror)
+            except (ValueError, TypeError):
+                raise FallbackError(
+                    "wms-unusable",
+                    f"{file} is damaged: what was loaded cannot be told, and nothing is loaded",
+                    hint="restore it from a backup; without it an order could be loaded twice",
+                ) from None
+        return self._batches[batch_id]
+
+    def _handed_over(self) -> dict[str, WmsOrder]:
+        try:
+            names = sorted(path.stem for path in (self.folder / "loaded").iterdir() if path.suffix == ".json")
+        except OSError as error:
+            self._unusable(error.strerror)
+        # A batch that is still staged counts too: the receiver was killed, and will hand it over when it starts again.
+        return {entry.key: entry for name in names for entry in self._batch(name)}
+
+    def _written_back(self) -> dict[str, WmsOrder]:
+        file = self.folder / "orders.csv"
+        try:
+            with file.open("rb") as stream:
+                facts = os.fstat(stream.fileno())
+                stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+                if self._extract is None or self._extract[0] != stamp:
+                    self._extract = (stamp, _read_extract(file.name, stream.read()))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self._unusable(error.strerror)
+        return self._extract[1]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        handle = os.open(self.folder / "staged" / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _unusable(self, why: str | None) -> NoReturn:
+        raise FallbackError(
+            "wms-unusable",
+            f"{self.folder}: {why or 'cannot be used'}",
+            hint="check the folder in local.toml, its permissions and the free space, then receive again",
+        ) from None
+
+
+def _joined(ours: WmsOrder | None, theirs: WmsOrder | None) -> WmsOrder | None:
+    """The system's own word on an order, with our fingerprint where it keeps none."""
+    if theirs is None or ours is None:
+        return theirs or ours
+    return WmsOrder(
+        theirs.key, theirs.wms_ref or ours.wms_ref, theirs.state, theirs.path, theirs.fingerprint or ours.fingerprint
+    )
+
+
+def _read_extract(name: str, data: bytes) -> dict[str, WmsOrder]:
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise _bad_extract(f"{name} is not a list in UTF-8, separated by commas") from None
+    if not rows or sorted(rows[0]) != sorted(_COLUMNS):
+        raise _bad_extract(f"{name} does not begin with the columns {', '.join(_COLUMNS)}")
+    found: dict[str, WmsOrder] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        cells = dict(zip(rows[0], row, strict=False))
+        wrong = len(row) != len(_COLUMNS) or not cells["key"] or not cells["state"]
+        if wrong or (cells["fingerprint"] and not _FINGERPRINT.fullmatch(cells["fingerprint"])):
+            raise _bad_extract(f"{name}, row {number}: a cell is missing or malformed")
+        # A key may stand there twice, cancelled once and entered again: the one that ships counts.
+        if cells["key"] not in found or found[cells["key"]].state == CANCELLED:
+            found[cells["key"]] = WmsOrder(
+                cells["key"],
+                cells["wms_ref"] or None,
+                cells["state"],
+                cells["path"] or "integration",
+                cells["fingerprint"] or None,
+            )
+    return found
+
+
+def _bad_extract(text: str) -> FallbackError:
+    return FallbackError(
+        "wms-unusable", text, hint="without a whole list, what is in the warehouse cannot be told; nothing was loaded"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_wms(agreement: Agreement, state: State = "live") -> FileWms:
+    """This warehouse's loader, as local.toml says. A drill's orders go to the folder ``drill`` within the folder."""
+    folder = agreement.path(agreement.local.wms.folder)
+    return FileWms(folder / "drill" if state == "drill" else folder)
