@@ -538,6 +538,34 @@ def test_where_there_are_no_hard_links_the_promises_hold(root: Path, monkeypatch
     assert drop.read("work", NAME) == DATA
 
 
+def test_a_file_that_cannot_leave_its_folder_is_not_in_two(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop = FolderDrop(root, "live", create=True)
+    drop.put("in", NAME, DATA)
+    unlink = os.unlink
+
+    def sticky(path: str, *, dir_fd: int | None = None) -> None:
+        if os.path.samestat(os.fstat(dir_fd or 0), (root / "in").stat()):
+            raise PermissionError(13, "Permission denied")
+        unlink(path, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", sticky)
+        for verb in (lambda: drop.move(NAME, "in", "work"), lambda: drop.remove("in", NAME)):
+            with pytest.raises(FallbackError) as error:
+                verb()
+            assert code(error) == "delivery-failed"
+            assert "permission denied" in str(error.value)
+    assert drop.list("work") == []
+    assert drop.read("in", NAME) == DATA
+
+
+def test_a_root_that_cannot_be_made_is_told(root: Path) -> None:
+    (root / "file").write_bytes(b"")
+    with pytest.raises(FallbackError) as error:
+        FolderDrop(root / "file" / "drop", "live", create=True)
+    assert code(error) == "folder-missing"
+
+
 # --- the drop of an agreement
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from warehouse_kit import AT, make_agreement
 
 from fallback.documents.base import AgreementRef, Counts
 from fallback.documents.receipt import AnsweredOrder, By, Receipt, ReceiptCounts, ReceivedFile, Times
 from fallback.errors import FallbackError
 from fallback.warehouse.ledger import Claim, Ledger, ledger_of, open_ledger
 from fallback.warehouse.wms import Outcome
+from warehouse_kit import AT, make_agreement
 
 PRINT_A, PRINT_B = "a" * 64, "b" * 64
 LOADED = Outcome("loaded", "NDK-1")

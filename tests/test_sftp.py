@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +88,7 @@ def test_a_changed_host_key_is_refused_before_any_login(server: LoopbackServer) 
     with drop_of(server, host_key=agreed) as drop:
         drop.put("in", NAME, DATA)
     logins = server.login_attempts
-    server.replace_host_key()
+    before = server.replace_host_key()
     with drop_of(server, host_key=agreed) as drop:
         error = failure(lambda: drop.read("in", NAME))
     assert (error.code, error.exit_code) == ("host-key-changed", 7)
@@ -93,6 +96,9 @@ def test_a_changed_host_key_is_refused_before_any_login(server: LoopbackServer) 
     assert server.fingerprint in str(error)
     assert server.fingerprint != agreed
     assert server.login_attempts == logins
+    server.replace_host_key(before)
+    with drop_of(server, host_key=agreed) as drop:
+        assert drop.read("in", NAME) == DATA
 
 
 def test_without_an_agreed_host_key_the_fingerprint_is_shown_and_nothing_is_sent(server: LoopbackServer) -> None:
@@ -245,21 +251,27 @@ def test_with_nothing_configured_only_the_agent_is_asked(
     assert server.login_attempts == 0
 
 
-def test_a_key_of_the_agent_logs_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_ssh_agent_holds_logs_in(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("ssh-agent") is None:
+        pytest.skip("there is no ssh-agent here; install it with `apt-get install openssh-client`")
     (root / "in").mkdir()
-    keys = [paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()]
-
-    class Agent:
-        def get_keys(self) -> list[paramiko.ECDSAKey]:
-            return keys
-
-        def close(self) -> None: ...
-
-    monkeypatch.setattr(paramiko, "Agent", Agent)
-    account = Account(keys=(f"{keys[1].get_name()} {keys[1].get_base64()}",))
-    with LoopbackServer(root, {USER: account}) as server, drop_of(server, password_env=None) as drop:
-        assert drop.list("in") == []
-        assert server.login_attempts >= 2
+    new_key(tmp_path / "key_of_brand_2")
+    account = Account(keys=(new_key(tmp_path / "key_of_brand"),))
+    with tempfile.TemporaryDirectory() as short:  # a socket's path may not be long
+        monkeypatch.setenv("SSH_AUTH_SOCK", f"{short}/socket")
+        asked = ["ssh-agent", "-D", "-a", f"{short}/socket"]
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            try:
+                assert process.stdout is not None
+                process.stdout.readline()  # it says where it listens once it does
+                for name in ("key_of_brand_2", "key_of_brand"):
+                    subprocess.run(["ssh-add", "-q", str(tmp_path / name)], check=True)
+                with LoopbackServer(root, {USER: account}) as server:
+                    with drop_of(server, password_env=None) as drop:
+                        assert drop.list("in") == []
+                    assert server.login_attempts >= 2
+            finally:
+                process.terminate()
 
 
 # --- nobody there, or somebody who says nothing
@@ -362,7 +374,7 @@ def test_silence_after_the_password_is_not_a_wrong_password(
         assert failure(lambda: drop_of(server, timeout=0.4).list("in")).code == "unreachable"
 
 
-@pytest.mark.parametrize("limits", [{"timeout": 0.4}, {"stall_timeout": 0.4}])
+@pytest.mark.parametrize("limits", [{"timeout": 1.5}, {"stall_timeout": 1.5}])
 def test_a_server_that_falls_silent_in_a_session_is_given_up(
     server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]
 ) -> None:
@@ -384,7 +396,7 @@ def test_a_stopped_process_of_sshd_is_given_up_and_the_next_call_connects_anew(s
         key_file=sshd.key_file,
         host_key=sshd.fingerprint,
         in_folder=str(root / "in"),
-        stall_timeout=0.5,
+        stall_timeout=1.5,
     ) as drop:
         drop.list("in")
         sessions = set(sshd.sessions()) - before
@@ -451,13 +463,14 @@ class BlackHole:
 
 
 def test_a_line_that_swallows_everything_in_mid_upload_is_given_up(server: LoopbackServer, root: Path) -> None:
-    with BlackHole(server.port) as line, drop_of(server, user="warehouse", stall_timeout=0.5) as near:
-        drop = drop_at(line.port, user="warehouse", host_key=server.fingerprint, stall_timeout=0.5)
+    with BlackHole(server.port) as line, drop_of(server, user="warehouse") as near:
+        drop = drop_at(line.port, user="warehouse", host_key=server.fingerprint, stall_timeout=1.5)
         with drop:
             drop.list("in")
             line.shut.set()
             error = failure(lambda: drop.put("in", NAME, os.urandom(20_000_000)))
         assert error.code == "unreachable"
+        assert "no sign for 1.5 s" in str(error)
         assert near.list("in") == []
 
 
@@ -632,6 +645,30 @@ def test_a_cut_at_the_final_rename_is_told_as_not_confirmed(
         assert drop.put("in", NAME, DATA).already
 
 
+@pytest.mark.parametrize("verb", ["list", "remove", "put", "move"])
+def test_what_the_server_forbids_is_told_and_the_session_goes_on(
+    server: LoopbackServer, root: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    (root / "in" / NAME).write_bytes(DATA)
+
+    def deny(*args: object) -> int:
+        return paramiko.sftp.SFTP_PERMISSION_DENIED
+
+    with drop_of(server, user="warehouse") as drop:
+        act, method, code = {
+            "list": (lambda: drop.list("in"), "list_folder", "folder-missing"),
+            "remove": (lambda: drop.remove("in", NAME), "remove", "delivery-failed"),
+            "put": (lambda: drop.put("in", "new.csv", DATA), "open", "folder-missing"),
+            "move": (lambda: drop.move(NAME, "in", "work"), "lstat", "delivery-failed"),
+        }[verb]
+        with monkeypatch.context() as patch:
+            patch.setattr(serving._Files, method, deny)
+            error = failure(act)
+        assert (error.code, error.exit_code) == (code, 3)
+        assert "denies permission" in str(error)
+        assert drop.read("in", NAME) == DATA
+
+
 def test_a_refused_rename_leaves_nothing(server: LoopbackServer, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "in" / "other.csv").write_bytes(DATA)
     monkeypatch.setattr(serving._Files, "rename", lambda *args: paramiko.sftp.SFTP_OP_UNSUPPORTED)
@@ -664,10 +701,12 @@ def refused(act: Callable[[], object]) -> int:
 def test_the_brand_sees_its_folders_and_no_others(server: LoopbackServer, root: Path) -> None:
     for folder in ("work", "done", "bad", "in"):
         (root / folder / NAME).write_bytes(DATA)
+    os.mkfifo(root / "in" / "pipe.csv")
     with session_of(server, USER) as session:
         assert sorted(name for name, _ in session.list("/")) == [b"drill", b"in", b"out"]
         assert sorted(name for name, _ in session.list("drill")) == [b"in", b"out"]
-        assert [name for name, _ in session.list("in")] == [NAME.encode()]
+        assert sorted(name for name, _ in session.list("in")) == [NAME.encode(), b"pipe.csv"]
+        refused(lambda: session.open("in/pipe.csv", READ))
         for folder in ("work", "/done", "bad", "in/../work", "out/../../bad"):
             refused(lambda folder=folder: session.list(folder))
             refused(lambda folder=folder: session.lstat(f"{folder}/{NAME}"))
@@ -676,7 +715,7 @@ def test_the_brand_sees_its_folders_and_no_others(server: LoopbackServer, root: 
             refused(lambda folder=folder: session.remove(f"{folder}/{NAME}"))
             refused(lambda folder=folder: session.rename(f"in/{NAME}", f"{folder}/new.csv"))
         refused(lambda: session.make_folder("mine"))
-    for folder in ("work", "done", "bad", "in"):
+    for folder in ("work", "done", "bad"):
         assert os.listdir(root / folder) == [NAME]
     with drop_of(server) as drop:
         for verb in (lambda: drop.list("work"), lambda: drop.read("done", NAME), lambda: drop.move(NAME, "in", "bad")):

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from warehouse_kit import make_agreement, make_order, make_orders
 
 from fallback.errors import FallbackError
 from fallback.records.order import Order, fingerprint
 from fallback.warehouse import wms as module
 from fallback.warehouse.wms import FileWms, LoadOrder, Outcome, Wms, open_wms
+from warehouse_kit import make_agreement, make_order, make_orders
 
 HEADER = "key,wms_ref,state,path,fingerprint\n"
 PRINT = "c" * 64
@@ -127,6 +127,7 @@ def test_a_kill_at_any_step_hands_the_file_over_once(tmp_path, monkeypatch, step
 @given(st.lists(st.tuples(st.sampled_from(["F1", "F2", "F3"]), st.booleans()), max_size=8))
 def test_however_often_batches_are_loaded_each_order_is_handed_over_once(tmp_path_factory, calls):
     folder = tmp_path_factory.mktemp("wms")
+    FileWms(folder)
     batches = {
         name: [load_order(order) for order in make_orders(2, start)]
         for name, start in (("F1", 1000), ("F2", 2000), ("F3", 3000))

@@ -258,7 +258,7 @@ def _rows(axis: str, text: str) -> Iterator[tuple[int, dict[str, str] | str]]:
                 yield line, dict(zip(header, cells, strict=True))
             line = reader.line_num + 1
     except csv.Error:
-        yield line, "a quotation mark is opened and never closed, or stands inside a cell"
+        yield line, "a quotation mark is opened and never closed, or stands inside a cell; or a cell is far too long"
     if header is None:
         yield 1, f"is empty, the header {','.join(_COLUMNS[axis])} is needed"
 

@@ -83,7 +83,7 @@ def running_sshd(folder: Path) -> Iterator[Sshd]:
             reader.join(5)
             if not reader.is_alive():
                 process.stderr.close()
-    pytest.fail("sshd does not start; run it by hand with the configuration above")
+    pytest.fail("sshd does not start; what it says is above")
 
 
 def _follow(process: subprocess.Popen[str]):

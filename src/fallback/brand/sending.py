@@ -179,7 +179,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the warehouse says of one file now. ``orders`` answers for every declared order from ``processed`` on."""
+    """What the warehouse says of one file now. ``orders`` is empty until ``processed``, then every declared order."""
 
     file_id: str
     name: str
@@ -287,7 +287,7 @@ def _check_receipt(receipt: Receipt, agreement: Agreement, state: State) -> None
 def _answer(file: OutboxFile, outbox: Outbox, new: bool) -> Answer:
     manifest, receipt = outbox.manifest(file.file_id), file.receipt
     assert manifest is not None and receipt is not None
-    orders = answered_orders(manifest, receipt) if file.answered else receipt.orders
+    orders = answered_orders(manifest, receipt) if file.answered else ()  # checked is not loaded
     return Answer(file_id=file.file_id, name=file.name, receipt=receipt, orders=orders, new=new)
 
 
@@ -301,8 +301,7 @@ def _not_inside(answers: Iterable[Answer], outbox: Outbox, state: State) -> tupl
     standings = outbox.open_keys(state)
     last: dict[str, AnsweredOrder] = {}
     for answer in answers:
-        if answer.receipt.stage == "processed":
-            last.update((order.key, order) for order in answer.orders)
+        last.update((order.key, order) for order in answer.orders)
     return tuple(
         order
         for key, order in sorted(last.items())

@@ -70,12 +70,17 @@ class Drop(Protocol):
         """Write a file under a temporary name, compare what arrived, and rename it; never replaces.
 
         The same name with the same bytes is done already; with other bytes raises Refused ``name-taken``. What did
-        not arrive whole raises FallbackError ``delivery-failed``, and nothing is under the final name.
+        not arrive whole raises FallbackError ``delivery-failed``, or ``unreachable`` where the connection broke, and
+        nothing is under the final name. Where it broke at the rename, NotConfirmed: the file may be there.
         """
         ...
 
     def move(self, name: str, source: Folder, target: Folder) -> bool:
-        """Rename a file into another folder; never replaces. False when it is not there: somebody else has it."""
+        """Rename a file into another folder. False when it is not there: somebody else has it.
+
+        Of two who move the same file exactly one gets True. Never replaces: a name that is taken in ``target``, be it
+        by the same bytes, raises Refused ``name-taken``.
+        """
         ...
 
     def remove(self, folder: Folder, name: str) -> None:

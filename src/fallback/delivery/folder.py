@@ -118,7 +118,6 @@ class FolderDrop:
             return proof(already=False)
 
     def move(self, name: str, source: Folder, target: Folder) -> bool:
-        """As the protocol says. A name that is taken in ``target``, by whatever bytes, is Refused ``name-taken``."""
         safe_name(name)
         with self._open(source) as here, self._open(target) as there:
             found = _status(here, name)

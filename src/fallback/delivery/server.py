@@ -66,7 +66,7 @@ class LoopbackServer:
         self.users = dict(users)
         self.port = 0
         self.login_attempts = 0
-        self._host_key = paramiko.ECDSAKey.generate()
+        self._host_key: paramiko.PKey = paramiko.ECDSAKey.generate()
         self._lock = Lock()
         self._transports: set[paramiko.Transport] = set()
         self._threads: set[Thread] = set()
@@ -104,9 +104,13 @@ class LoopbackServer:
         for thread in (*transports, *threads):
             thread.join(5)
 
-    def replace_host_key(self) -> None:
-        """From now on show another host key, as a stranger's server would."""
-        self._host_key = paramiko.ECDSAKey.generate()
+    def replace_host_key(self, key: paramiko.PKey | None = None) -> paramiko.PKey:
+        """Show another host key to new connections: a fresh one, as a stranger's server would, or the one given.
+
+        Returns the one before, so that it can be put back.
+        """
+        before, self._host_key = self._host_key, key or paramiko.ECDSAKey.generate()
+        return before
 
     def cut_after(self, size: int, user: str | None = None) -> None:
         """Drop the connection that uploads the byte after the next ``size`` ones, by ``user`` or by anybody; once."""

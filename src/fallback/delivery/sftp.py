@@ -119,8 +119,6 @@ class SftpDrop:
             return data
 
     def put(self, folder: Folder, name: str, data: bytes) -> Delivered:
-        """As the protocol says. Raises NotConfirmed ``not-confirmed`` where the connection broke at the final rename:
-        then the file may be there."""
         started = perf_counter()
         digest = sha256(data)
         final = self._path(folder, final_name(name))
@@ -152,7 +150,6 @@ class SftpDrop:
         return Delivered(folder, name, len(data), digest, proof, already, perf_counter() - started)
 
     def move(self, name: str, source: Folder, target: Folder) -> bool:
-        """As the protocol says. A name that is taken in ``target``, by whatever bytes, is Refused ``name-taken``."""
         here, there = self._path(source, safe_name(name)), self._path(target, name)
         with self._session(f"moving {self._place(source, name)} to {self._place(target)}") as session:
             for folder in (source, target):

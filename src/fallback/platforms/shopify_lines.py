@@ -294,7 +294,9 @@ def _sort(
     elif isinstance(verdict, Finding):
         tray.faults.append(replace(verdict, order_line=index + 1))
     elif isinstance(amount, Finding):
-        tray.faults.append(amount)
+        # What is wrong in the order's history is not the fault of one line.
+        own = amount.place.pointer.startswith(source.place.pointer)
+        tray.faults.append(replace(amount, order_line=index + 1) if own else amount)
     else:
         tray.picks.append(Pick(line, index, amount, source))
 

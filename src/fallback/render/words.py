@@ -291,7 +291,7 @@ def reconciliation_next(document: Reconciliation) -> str:
         "clear": "Nothing to do.",
         "in-flight": "Wait for the end of the window, then look again: `fallback due`.",
         "late": "No file is needed. Tell the owner of the integration, and look into the differences.",
-        "due": "Start the fallback: `fallback run`.",
+        "due": "Start the fallback: `fallback export PAYLOAD --integration paused --confirmed-by NAME`.",
         "unknown": "Get fresh lists from both sides and look again; until then act as if orders were missing.",
     }[document.verdict]
 

@@ -77,7 +77,7 @@ def rejections(manifest: Manifest, report: Report) -> dict[str, AnsweredOrder]:
     rejected = {entry.key: _reasons(report, entry) for entry in report.rejected if entry.key}
     # An order so damaged that its key cannot be told is one of those declared and not found.
     nameless = _unique(reason for entry in report.rejected if not entry.key for reason in _reasons(report, entry))
-    absent = nameless or (Reason(code="order-absent"),)
+    absent = nameless or (Reason(code="count-differs"),)
     only_held_up = (Reason(code="file-refused"),)
     return {
         order.key: left_out(order)

@@ -97,8 +97,10 @@ class FileWms:
     fingerprint``), so that orders loaded by the integration and what became of ours are known too.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, create: bool = True) -> None:
         self.folder = Path(folder)
+        if not create and not (self.folder / "loaded").is_dir():
+            self._unusable("not the folder of a file loader")
         self._batches: dict[str, tuple[WmsOrder, ...]] = {}
         self._extract: tuple[tuple[int, int, int], dict[str, WmsOrder]] | None = None
         try:
@@ -111,6 +113,10 @@ class FileWms:
         handed_over = self._handed_over()
         written_back = self._written_back()
         return {key: found for key in keys if (found := _joined(handed_over.get(key), written_back.get(key)))}
+
+    def all(self) -> dict[str, WmsOrder]:
+        """Every order that is known here: what a reconciliation compares."""
+        return self.find({*self._handed_over(), *self._written_back()})
 
     def load(self, batch_id: str, orders: Sequence[LoadOrder]) -> dict[str, Outcome]:
         if not _BATCH.fullmatch(batch_id):
