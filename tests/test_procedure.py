@@ -238,3 +238,43 @@ def test_no_customer_data_but_in_the_payload_and_the_file(tmp_path: Path, capfd:
     leaks = [(where, canary) for where, text in texts.items() for canary in CANARIES if canary in text]
     assert leaks == []
     assert all((path.stat().st_mode & 0o077) == 0 for path in tmp_path.rglob(name)), "for the owner's eyes only"
+
+
+def fulfilment_order(order: dict[str, object]) -> dict[str, object]:
+    """The whole order as one fulfilment order."""
+    lines = order["line_items"]
+    assert isinstance(lines, list)
+    return {
+        "id": 7001,
+        "order_id": order["id"],
+        "status": "open",
+        "request_status": "unsubmitted",
+        "assigned_location_id": 1,
+        "line_items": [
+            {
+                "id": 8000 + n,
+                "line_item_id": line["id"],
+                "quantity": line["quantity"],
+                "fulfillable_quantity": line["quantity"],
+            }
+            for n, line in enumerate(lines)
+        ],
+    }
+
+
+@pytest.mark.parametrize("split_first", [False, True])
+def test_an_order_told_in_another_way_does_not_go_twice(tmp_path: Path, split_first: bool) -> None:
+    """With and without fulfilment orders the same order has two keys: neither WMS nor ledger would see it."""
+    sides = make_sides(tmp_path, "--drop", f"folder:{tmp_path / 'drop'}")
+    shop = json.loads((sides.brand / "sample-orders.json").read_text())
+    order = shop["orders"][0]
+    whole, split = tmp_path / "whole.json", tmp_path / "split.json"
+    whole.write_text(json.dumps({"orders": [order]}))
+    split.write_text(json.dumps({"orders": [order], "fulfillment_orders": [fulfilment_order(order)]}))
+    first, second = (split, whole) if split_first else (whole, split)
+    send_all(sides, first)
+    assert sides.run("warehouse", "receive") == 0
+    assert sides.run("brand", "collect") == 0
+    assert sides.run("brand", "export", str(second), *PAUSED) == 0
+    assert len(sides.manifests()) == 1, "nothing was left to write"
+    assert len(sides.loaded()) == 1

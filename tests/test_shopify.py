@@ -414,6 +414,7 @@ def remaining(change: dict[str, Any], **order: Any) -> Any:
         ({}, {"refunds": [{"refund_line_items": [{"quantity": 1}]}]}, "quantity-unknown"),
         ({}, {"fulfillments": "none"}, "payload-invalid"),
         ({}, {"refunds": [7]}, "payload-invalid"),
+        ({}, {"refunds": [{"refund_line_items": "all"}]}, "payload-invalid"),
         ({"fulfillable_quantity": 6}, {}, "payload-invalid"),
     ],
 )
@@ -784,6 +785,11 @@ def test_prices_that_are_none(price: Any) -> None:
 def test_a_name_longer_than_a_title_may_be_gives_way_to_the_title() -> None:
     order = order_of(sale(line_items=[line(name="T-Shirt - " + "M" * 250)]))
     assert order.lines[0].description == "T-Shirt"
+
+
+def test_a_note_that_is_no_text_is_refused() -> None:
+    (finding,) = refused(sale(note=["Ring twice"]))
+    assert (finding.code, finding.place.pointer, finding.found) == ("value-malformed", "$.note", "a list")
 
 
 def test_everything_wrong_with_an_order_is_told_at_once() -> None:

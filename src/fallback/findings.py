@@ -299,6 +299,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Nothing to do. If the warehouse does not find it: call, and decide with them how it ships."),
     ("awaiting-decision", _WARNING, "left-out", "The warehouse holds it in another form, or could not say.",
      "Call the warehouse and decide which one ships."),
+    ("group-changed", _WARNING, "left-out", "It went to the warehouse before, whole instead of by fulfilment order or the reverse.",
+     "Call the warehouse and decide what still ships. Export every time with, or every time without, fulfilment orders."),
     ("refused-here", _WARNING, "left-out", "It was refused by our own checks before sending.",
      "See the findings of the export; correct the order and export again."),
     # --- reasons in a receipt

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ class _Desk:
             ExcludedOrder(
                 key=agreement.key_of(
                     brand=agreement.brand,
-                    platform=population.platform,
+                    platform=one.platform,
                     order_id=one.order_id,
                     order_number=one.order_number,
                     group=one.group,
@@ -229,6 +230,8 @@ class _Desk:
             mapped = mapping.apply(order)
             if standing is not None and standing.code is not None:
                 self.leave_out(order, standing.code)
+            elif standing is None and self._grouped_otherwise(order):
+                self.leave_out(order, "group-changed")
             elif keys[key] > 1:
                 found = Finding("order-doubled", order=order.order_number, found=f"{keys[key]} orders of one key")
                 self.findings.append(found)
@@ -244,6 +247,28 @@ class _Desk:
             else:
                 chosen.append(mapped)
         return chosen
+
+    def _grouped_otherwise(self, order: Order) -> bool:
+        """Whether the order went before as a whole and comes now by fulfilment order, or the reverse.
+
+        The platform says the same order in two ways, the keys differ, and no other fence would see it.
+        """
+        if not self.agreement.format.order_key.endswith(":{group}"):
+            return False
+        return self._whole_before(order) if order.group != "0" else self._parts_before(order)
+
+    def _whole_before(self, order: Order) -> bool:
+        before = self.standing.get(self.agreement.key(order.model_copy(update={"group": "0"})))
+        return before is not None and before.code is not None
+
+    def _parts_before(self, order: Order) -> bool:
+        return self.agreement.key(order).rpartition(":")[0] in self.sent_in_parts
+
+    @cached_property
+    def sent_in_parts(self) -> frozenset[str]:
+        """Keys without their group, of orders that are at the warehouse, or may be, by fulfilment order."""
+        parts = (key.rpartition(":") for key, one in self.standing.items() if one.code is not None)
+        return frozenset(base for base, _, group in parts if group != "0")
 
     def _too_large(self, order: Order) -> bool:
         most = self.agreement.limits.max_units_per_order

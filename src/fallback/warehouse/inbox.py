@@ -206,11 +206,15 @@ def _tidy(desk: _Desk, name: str) -> Iterator[Note]:
         if name in work or name + SUFFIX not in work:
             return
         manifest = _manifest(desk, "work", name)
-        _put_away(desk, name + SUFFIX, "done" if name in _names(desk, "done") else "bad")
-        if isinstance(manifest, Manifest):
+        target: Folder = "bad"
+        if isinstance(manifest, Manifest) and manifest.name == name + SUFFIX:
             for file in desk.ledger.files(manifest.file_id, name, state=desk.drop.state):
-                if file.name == name and "processed" in file.receipts:
+                last = file.receipts.get("processed")
+                if last is not None and file.sha256 == manifest.files[0].sha256:
+                    target = _target(last)
+                if last is not None and file.name == name:
                     desk.ledger.close_file(file.file_id, state=desk.drop.state, at=desk.now())
+        _put_away(desk, name + SUFFIX, target)
     yield from ()
 
 
