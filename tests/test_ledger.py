@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import signal
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fallback.agreement import Local
 from fallback.documents.base import AgreementRef, Counts
 from fallback.documents.receipt import AnsweredOrder, By, Receipt, ReceiptCounts, ReceivedFile, Times
 from fallback.errors import FallbackError
@@ -102,6 +104,12 @@ def test_a_ledger_damaged_while_open_says_so_in_plain_words(tmp_path):
         opened.find([f"key-{n}" for n in range(2000)], state="live")
     assert "is damaged" in caught.value.message
     assert "SELECT" not in str(caught.value)
+
+
+def test_a_malformed_address_in_local_toml_is_refused(tmp_path):
+    local = Local(side="warehouse", ledger="ledger.sqlite")
+    with pytest.raises(FallbackError, match="ledger-unusable: the ledger's URL is malformed"):
+        ledger_of(make_agreement(tmp_path).at(tmp_path, local))
 
 
 @pytest.mark.parametrize(
@@ -365,8 +373,26 @@ def test_a_hold_ends_with_the_process_that_had_it(tmp_path, ledger):
         assert alone
 
 
+def test_a_lock_file_that_was_removed_in_the_last_moment_holds_nothing(tmp_path, ledger, monkeypatch):
+    """The holder before us removes it between our opening and our locking it."""
+    real = fcntl.flock
+    removed = []
+
+    def flock(handle, how):
+        real(handle, how)
+        if not removed:
+            removed.extend(tmp_path.glob("*.lock"))
+            removed[0].unlink()
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with ledger.hold("F1.csv", state="live") as alone:
+        assert alone
+        assert list(tmp_path.glob("*.lock")) == removed
+        with ledger.hold("F1.csv", state="live") as second:
+            assert not second
+
+
 def test_a_folder_that_takes_no_lock_file_is_refused(tmp_path, ledger):
-    with pytest.raises(FallbackError, match="ledger-unusable"), ledger.hold("F1.csv", state="live"):
-        ledger._file = tmp_path / "gone" / "ledger.sqlite"
-        with ledger.hold("F1.csv", state="live"):
-            pass
+    gone = Ledger(ledger._engine, tmp_path / "gone" / "ledger.sqlite")
+    with pytest.raises(FallbackError, match="ledger-unusable"), gone.hold("F1.csv", state="live"):
+        pass

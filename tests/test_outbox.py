@@ -186,6 +186,15 @@ def test_a_file_that_the_warehouse_has_is_not_sent_again(outbox: Outbox) -> None
     assert caught.value.code == "order-in-flight"
 
 
+def test_a_file_on_its_way_is_not_superseded(outbox: Outbox) -> None:
+    first = make_manifest(1, ["a"])
+    outbox.register_export(first)
+    outbox.begin_sending(first.file_id, AT)
+    outbox.register_export(make_manifest(2, ["a"]))  # its export was begun before
+    assert outbox.files()[0].superseded_by is None
+    assert outbox.begin_sending(first.file_id, AT) is False  # killed and started again: it may go on
+
+
 def test_an_unknown_file_is_not_sent(outbox: Outbox) -> None:
     for call in (lambda: outbox.begin_sending("X", AT), lambda: outbox.mark_sent("X", PROOF, AT)):
         with pytest.raises(WrongUse) as caught:

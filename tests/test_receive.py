@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fallback.brand.outbox import open_outbox
+from fallback.brand.sending import collect
 from fallback.delivery.folder import FolderDrop
 from fallback.delivery.memory import MemoryDrop
 from fallback.documents.manifest import FileEntry, Integration
@@ -762,6 +764,31 @@ def test_a_taken_file_whose_manifest_is_gone_is_reported_at_every_sweep(house):
     assert house.receive().exit_code == 0
 
 
+@pytest.mark.parametrize("content", [b"{", None], ids=["unreadable", "of another file"])
+def test_a_manifest_left_alone_in_work_is_put_with_the_bad_ones(house, content):
+    other = make_parcel(house.agreement, make_orders(2))
+    house.drop.put("work", "A.jsonl.manifest.json", content or other.manifest.to_bytes())
+    result = house.receive()
+    assert (result.exit_code, result.notes) == (0, ())
+    assert house.names("bad") == ["A.jsonl.manifest.json"]
+    other.deliver(house.drop)
+    assert house.receive().exit_code == 0
+
+
+def test_a_drop_that_goes_away_while_a_file_is_taken_stops_the_sweep(house, monkeypatch):
+    parcel = delivered(house)
+
+    def unreachable(self, folder, name, limit=None):
+        raise FallbackError("unreachable", "the server does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryDrop, "read", unreachable)
+        with pytest.raises(FallbackError, match="unreachable"):
+            house.receive()
+    assert house.names("in") == sorted([parcel.name, parcel.manifest.name])
+    assert house.receive().exit_code == 0
+
+
 def test_a_drop_that_cannot_be_reached_stops_the_sweep(house, monkeypatch):
     def unreachable(self, folder):
         raise FallbackError("unreachable", "the server does not answer")
@@ -870,6 +897,31 @@ def test_an_integration_that_delivers_to_the_wrong_side_is_refused(house, state)
         through_us(house, [make_order(1, state=state), make_order(2, state=other)], state=state)
     assert (caught.value.code, caught.value.exit_code) == ("marker-wrong", 7)
     assert house.wms.created == {}
+
+
+# --- what the brand makes of the answers
+
+
+def test_the_brand_takes_every_answer(house):
+    """Accepted, rejected, cut and sent again: each receipt is about what was sent, and none contradicts another."""
+    bad = make_order(1002, lines=[{"line_id": "9", "line_number": 1, "sku": "NO-SUCH", "quantity": 1}])
+    good = make_parcel(house.agreement, [make_order(1001), bad])
+    whole = make_parcel(house.agreement, make_orders(2, 2001), sequence=2)
+    cut = Parcel(whole.name, whole.data[:-9], whole.manifest)
+    with open_outbox(house.folder / "outbox.sqlite") as outbox:
+        for parcel in (good, cut):
+            outbox.register_export(parcel.manifest)
+            outbox.begin_sending(parcel.manifest.file_id, AT)
+            parcel.deliver(house.drop)
+        house.receive(skus=SKUS)
+        good.deliver(house.drop)
+        house.receive(skus=SKUS)
+        terms = {"agreement": house.agreement, "drop": house.drop, "outbox": outbox, "now": lambda: AT}
+        for _ in range(2):
+            collected = collect(receipts_folder=house.folder / "receipts", **terms)
+            assert collected.problems == ()
+            assert collected.open == ()
+            assert [order.key.split(":")[2] for order in collected.not_inside] == ["6002", "7001", "7002"]
 
 
 # --- what must never be there

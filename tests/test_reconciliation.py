@@ -121,6 +121,8 @@ def test_hardly_any_match_points_at_the_key() -> None:
     assert "do not make the same key" in result.reasons[0]
     assert "acme:shopify:0:0" in result.reasons[0]  # the newest are read out by phone
     assert run(eligible, listed("acme:shopify:0:0", "acme:shopify:1:0")).verdict == "due"  # 2 of 60 match
+    many = eligible + [placed(f"k{n}") for n in range(60)]
+    assert run(many, listed("acme:shopify:0:0", "acme:shopify:1:0")).verdict == "unknown"  # 2 of 120
     assert run(eligible[:19], listed("1", "2")).verdict == "due"  # too few to say anything of the key
 
 

@@ -187,6 +187,25 @@ def test_refused_the_second_time_the_orders_stay_sent(tmp_path: Path) -> None:
     assert desk.outbox.open_keys("live")["a"].code == "already-sent"
 
 
+def test_refused_after_a_broken_connection_the_orders_stay_sent(tmp_path: Path) -> None:
+    def trouble(moment: str, name: str) -> None:
+        raise Killed
+
+    drop = TroubledDrop(trouble)
+    desk = Desk(tmp_path, drop)
+    path, _ = desk.export(1, ["a"])
+    with pytest.raises(Killed):
+        desk.send(path)
+
+    def refuse(moment: str, name: str) -> None:
+        raise Refused("host-key-changed", "another host key")
+
+    drop.trouble = refuse
+    with pytest.raises(Refused):
+        desk.send(path)
+    assert desk.outbox.open_keys("live")["a"].code == "already-sent"  # the first attempt may have reached the drop
+
+
 def test_refused_after_the_data_is_there_the_orders_stay_sent(tmp_path: Path) -> None:
     agreement = make_agreement(delivery={"primary": {"kind": "folder"}, "manifest": "after"})
     desk = Desk(tmp_path, MemoryDrop("live"), agreement)
@@ -273,8 +292,9 @@ def test_drill_and_live_never_mix(tmp_path: Path) -> None:
         assert (caught.value.code, caught.value.exit_code) == ("marker-wrong", 7)
     marked = manifest.model_copy(update={"state": "live", "file_id": "X"})
     exercise.with_name(manifest.name).write_bytes(marked.to_bytes())
-    with pytest.raises(Refused, match="is drill by its name, live by its manifest"):
-        desk.send(exercise)
+    for drop in (live, drill):
+        with pytest.raises(Refused, match="is drill by its name, live by its manifest"):
+            desk.send(exercise, drop=drop)
     assert in_(live) == in_(drill) == []
 
 
@@ -365,7 +385,8 @@ def test_a_rejected_order_is_open_until_another_file_settles_it(desk: Desk) -> N
     collected = desk.collect()
     assert (collected.exit_code, [order.key for order in collected.not_inside]) == (1, ["b"])
     corrected = desk.sent(2, {"b": (2, "corrected")})
-    assert desk.collect().exit_code == 4
+    collected = desk.collect()
+    assert (collected.exit_code, collected.not_inside) == (4, ())
     desk.answer(make_receipt(corrected, "accepted"))
     collected = desk.collect()
     assert (collected.exit_code, collected.not_inside, len(collected.answers)) == (0, (), 2)
@@ -397,6 +418,16 @@ def test_a_receipt_from_elsewhere_is_foreign(desk: Desk, what: str) -> None:
     desk.answer(make_receipt(manifest, "accepted", **changes))
     collected = desk.collect()
     assert (collected.exit_code, collected.problems[0].code) == (7, "receipt-foreign")
+    assert desk.outbox.answers("live") == {"a": "sent"}
+
+
+def test_a_live_receipt_on_a_drill_drop_is_foreign(desk: Desk) -> None:
+    manifest = desk.sent(1, ["a"])
+    desk.drop = MemoryDrop("drill")
+    desk.answer(make_receipt(manifest, "accepted"))
+    collected = desk.collect()
+    assert (collected.exit_code, collected.answers) == (7, ())
+    assert "it is live and lies on a drill drop" in collected.problems[0].text
     assert desk.outbox.answers("live") == {"a": "sent"}
 
 

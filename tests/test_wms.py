@@ -237,6 +237,13 @@ def test_a_folder_that_went_away_is_refused(tmp_path, wms, part):
     (tmp_path / part).write_text("")
     refusal(wms.load, "F1", [load_order(make_order(1001))])
     assert imported(tmp_path) == []
+    if part == "loaded":
+        refusal(wms.find, ["k"])
+
+
+def test_a_note_that_cannot_be_read_stops_everything(tmp_path, wms):
+    (tmp_path / "loaded" / "F1.json").mkdir()
+    refusal(wms.find, ["k"])
 
 
 def test_a_list_that_is_a_folder_is_refused(tmp_path, wms):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +30,22 @@ COMMANDS: dict[str, str] = {
     "explain": "What a code means, and what to do.",
 }
 
+EXIT_CODES: dict[int, str] = {
+    0: "good; orders left out by the terms are good",
+    1: "findings, rejects or differences",
+    2: "wrong use",
+    3: "could not run: agreement, format, unreadable input, no connection, login refused, disk full; "
+    "nothing is under a final name",
+    4: "sent but not confirmed",
+    5: "the fallback is due",
+    6: "cannot tell",
+    7: "refused by a safety guard: host key, marker, a name with other bytes, integration live",
+    8: "commitment breached, drill failed or overdue",
+    130: "interrupted",
+    141: "the reader of the output went away, as `| head` does; what came of it is not said",
+}
+"""The published contract. Any other code is a failure."""
+
 
 class _Lazy(click.Group):
     """A group that knows its commands by name and imports one when it is called."""
@@ -46,6 +63,10 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
@@ -66,28 +87,56 @@ def cli() -> None:
     `fallback drill` anywhere to see the whole procedure rehearsed.
 
     \b
-    Exit codes: 0 good. 1 findings, rejects or differences. 2 wrong use. 3 could not run.
-    4 sent but not confirmed. 5 the fallback is due. 6 cannot tell. 7 refused by a safety
-    guard. 8 commitment breached or drill failed. 130 interrupted.
+    Examples:
+      fallback status
+      fallback export --help
     """
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point: runs a command and exits with its code of the published contract."""
     try:
-        code = cli.main(args=None if args is None else list(args), prog_name="fallback", standalone_mode=False)
-    except FallbackError as error:
-        from fallback.render.text import error_text
+        code = _run(args)
+    except BrokenPipeError:  # while an error was being told
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        code = 141
+    sys.exit(code)
 
-        click.echo(error_text(error), err=True)
-        code = error.exit_code
+
+def _run(args: Sequence[str] | None) -> int:
+    try:
+        code = cli.main(args=None if args is None else list(args), prog_name="fallback", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except SystemExit:  # how click ends when the reader of our output has gone
+        return 141
+    except FallbackError as error:
+        _tell(error)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: stopped by hand; start it again, it goes on where it was", err=True)
-        code = 130
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        sys.stderr.close()
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        return 130
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        _tell(_fault(error))
+        return FallbackError.exit_code
+
+
+def _tell(error: FallbackError) -> None:
+    from fallback.render.text import error_text
+
+    click.echo(error_text(error), err=True)
+
+
+def _fault(error: Exception) -> FallbackError:
+    """What is said of a fault of our own: where it is, never the values it happened to, which may be a customer's."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if f"{os.sep}fallback{os.sep}" in f.filename and f.filename != __file__]
+    places = ", ".join(f"{'/'.join(f.filename.split(os.sep)[-2:])}:{f.lineno}" for f in ours[-3:])
+    return FallbackError("program-fault", f"a fault of this program, not of your data, at {places or 'its start'}")

@@ -26,6 +26,7 @@ def command(agreement: Path | None, connect: bool, as_json: bool) -> int:
     from fallback.delivery import open_drop
     from fallback.findings import Finding, Place
     from fallback.render.text import finding_text
+    from fallback.render.words import count
 
     terms = load_agreement(agreement)
     fmt = terms.open_format()
@@ -68,5 +69,5 @@ def command(agreement: Path | None, connect: bool, as_json: bool) -> int:
         click.echo(f"  format {fmt.name} version {fmt.version}, key {terms.format.order_key}")
         for finding in findings:
             click.echo(finding_text(finding))
-        click.echo("nothing is missing" if not findings else f"{len(findings)} gaps")
+        click.echo(count(len(findings), "gap") if findings else "nothing is missing")
     return 1 if findings else 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fallback.errors import FallbackError
+from fallback.errors import FallbackError, WrongUse
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
@@ -75,7 +75,7 @@ def load_agreement(path: Path | None) -> Agreement:
 def of_side(agreement: Agreement, side: str) -> None:
     """Refuse a command of the other side: its memory and its folders are not here."""
     if agreement.local.side != side:
-        raise FallbackError(
+        raise WrongUse(
             "wrong-use",
             f"this is the {agreement.local.side}'s folder, and the command is the {side}'s",
             hint=f"go to the {side}'s folder, or name its agreement with --agreement",

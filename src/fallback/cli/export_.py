@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from fallback.cli.common import (
     show_values_option,
     wall_clock,
 )
+
+if TYPE_CHECKING:
+    from fallback.brand.outgoing import Export
 
 
 @click.command("export")
@@ -66,7 +70,7 @@ def command(
         raise click.UsageError("Give --agreement or --format, not both.")
     if (integration != "live") != (confirmed_by is not None):
         raise click.UsageError("--integration paused or down goes with --confirmed-by NAME, and the name with it.")
-    from fallback.brand.outgoing import Export, export, export_plain
+    from fallback.brand.outgoing import export, export_plain
     from fallback.documents.manifest import Integration
 
     now = at or wall_clock()
@@ -106,24 +110,23 @@ def command(
                 sequence=sequence,
                 show_values=show_values,
             )
+    if platform is None:
+        say(f"platform: {result.platform} (guessed from the payload)")
     if as_json:
         emit(result.document())
     else:
-        _tell(result, integration, guessed=platform is None)
+        _tell(result, integration)
     return result.exit_code
 
 
-def _tell(result: object, integration: str, *, guessed: bool) -> None:
-    from fallback.brand.outgoing import Export
+def _tell(result: Export, integration: str) -> None:
     from fallback.render.text import finding_text
+    from fallback.render.words import count
 
-    assert isinstance(result, Export)
-    if guessed:
-        say(f"platform: {result.platform} (guessed from the payload)")
     for finding in result.findings:
         say(finding_text(finding))
-    counts = result.counts
-    say(f"in the file: {counts.orders:,} orders, {counts.lines:,} lines, {counts.units:,} units")
+    inside = ((result.counts.orders, "order"), (result.counts.lines, "line"), (result.counts.units, "unit"))
+    say(f"in the file: {', '.join(count(number, noun) for number, noun in inside)}")
     for code, number in sorted(result.excluded.items()):
         say(f"left out:    {number:,} {code}")
     if result.path is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +12,31 @@ from fallback.cli.common import at_option, emit, json_option, say, wall_clock
 
 @click.group("formats")
 def command() -> None:
-    """List, show, check and sample the agreed file formats."""
+    """List, show, check and sample the agreed file formats.
+
+    A format is the name of a shipped one, or the path of its own format.toml.
+
+    \b
+    Example:
+      fallback formats show order-lines-csv
+    """
+
+
+def _identifier(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value or ":" in value or any(c.isspace() or not c.isprintable() for c in value):
+        raise click.BadParameter("a code without white space or colon, such as acme")
+    return value
 
 
 @command.command("list")
 @json_option
 def list_(as_json: bool) -> int:
-    """The shipped formats."""
+    """The shipped formats.
+
+    \b
+    Example:
+      fallback formats list
+    """
     from fallback.formats.library import load_format, shipped
 
     formats = [load_format(name) for name in shipped()]
@@ -35,7 +52,14 @@ def list_(as_json: bool) -> int:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> int:
-    """Every field of a format: name, meaning, canonical path, length, source."""
+    """Every field of a format, with its meaning.
+
+    Name, canonical path, whether it is required, its longest value, its form and where the rule comes from.
+
+    \b
+    Example:
+      fallback formats show order-lines-csv
+    """
     from fallback.formats.describe import describe
     from fallback.formats.library import load_format
 
@@ -54,6 +78,10 @@ def check(name: str, as_json: bool) -> int:
     """Is a format sound, and does what it writes read back?
 
     Exit code 0 when it does, 3 with every mistake when it does not.
+
+    \b
+    Example:
+      fallback formats check partner/format.toml
     """
     from fallback.errors import FallbackError
     from fallback.formats.library import load_format
@@ -85,17 +113,25 @@ def check(name: str, as_json: bool) -> int:
 @click.argument("name")
 @click.option("--orders", "count", type=click.IntRange(1, 100_000), default=5, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same orders.")
-@click.option("--brand", default="acme", show_default=True)
+@click.option("--brand", default="acme", show_default=True, callback=_identifier, help="The brand's code.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write a file with its agreed name into this folder.")
 @at_option
 def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: datetime | None) -> int:
-    """A valid file of a format, with people who do not exist; to standard output by default."""
+    """A valid file, with people who do not exist.
+
+    To standard output, or with --out under its agreed name into a folder.
+
+    \b
+    Example:
+      fallback formats sample order-lines-csv | fallback validate - --format order-lines-csv
+    """
     from fallback.brand.outgoing import file_name
     from fallback.files import write_file
     from fallback.formats.library import load_format
     from fallback.formats.write import write
     from fallback.records.paths import without
     from fallback.records.sample import sample_orders
+    from fallback.render.words import count as words
 
     fmt = load_format(name)
     now = at or wall_clock()
@@ -103,10 +139,10 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
     codes = {field.code: "X" for field in fmt.all_fields if field.code}
     written = write(fmt, orders, codes=codes, key=lambda order: f"{brand}:shopify:{order.order_id}:{order.group}")
     if out is None:
-        sys.stdout.buffer.write(written.data)
+        click.echo(written.data, nl=False)
     else:
         path = out / file_name(fmt, brand=brand, now=now, sequence=1, state="live")
         write_file(path, written.data)
-        say(f"{len(written.orders)} orders")
+        say(words(len(written.orders), "order"))
         click.echo(path)
     return 0

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 )
 @click.option("--person", help="Who receives; stands in the receipts. By default the one of local.toml.")
 @click.option(
-    "--html", "html_out", type=click.Path(path_type=Path), help="Write each final receipt as a page into DIR."
+    "--html",
+    "html_out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write each final receipt as a page into DIR.",
 )
 @json_option
 def command(

@@ -95,6 +95,9 @@ def _snapshot(wms: Path, as_of: datetime | None, terms: Agreement, now: datetime
     if wms.is_dir():
         from fallback.warehouse.wms import FileWms
 
+        if not (wms / "loaded").is_dir():
+            hint = "name the folder of local.toml's [wms], or the warehouse's list as a CSV file"
+            raise FallbackError("extract-unusable", f"{wms}: not the folder of a file loader", hint=hint)
         rows = (WmsRow(one.key, one.fingerprint, one.state) for one in FileWms(wms, create=False).all().values())
         return WmsSnapshot(tuple(rows), as_of or now)
     try:

@@ -18,7 +18,8 @@ def command(file: Path, agreement: Path | None, drill: bool, as_json: bool) -> i
     """Deliver a fallback file and its manifest to the drop, with proof.
 
     Safe to repeat: the same bytes under the same name are done already. Exit code 0 when what lies on the drop was
-    compared as the agreement asks; the answer of the warehouse is fetched with `fallback collect`.
+    compared as the agreement asks, 4 when it could not be; the answer of the warehouse is fetched with
+    `fallback collect`.
 
     \b
     Example:
@@ -33,6 +34,7 @@ def command(file: Path, agreement: Path | None, drill: bool, as_json: bool) -> i
 
     terms = load_agreement(agreement)
     of_side(terms, "brand")
+    _is_fallback_file(file)
     with (
         open_outbox(terms.path(terms.local.outbox)) as outbox,
         open_drop(terms, "drill" if drill else "live") as drop,
@@ -51,3 +53,15 @@ def command(file: Path, agreement: Path | None, drill: bool, as_json: bool) -> i
         click.echo(f"{done}: {one.name}, {one.bytes:,} bytes, sha256 {one.sha256[:12]}, {compared}")
     say(f"on {title}; next: `fallback collect` fetches the warehouse's receipts")
     return sent.exit_code
+
+
+def _is_fallback_file(file: Path) -> None:
+    """Say at once what is wrong with a name that cannot be meant."""
+    from fallback.documents.manifest import SUFFIX
+    from fallback.errors import FallbackError, WrongUse
+
+    if file.name.endswith(SUFFIX):
+        own = file.with_name(file.name.removesuffix(SUFFIX))
+        raise WrongUse("wrong-use", f"{file.name} is a manifest; it goes with its file", hint=f"fallback send {own}")
+    if not file.is_file():
+        raise FallbackError("file-unreadable", f"{file}: there is no such file", hint="check the name and the folder")

@@ -56,7 +56,8 @@ def _standing(terms: Agreement, now: datetime) -> dict[str, Any]:
     lines += _cutoffs(terms, now)
     if not terms.has_local:
         lines.append("side       unknown: there is no local.toml beside the agreement")
-        return {"agreement": terms.id, "side": None, "lines": lines, "next": "fallback init DIR --from agreement.toml"}
+        step = "fallback init DIR --side SIDE --from agreement.toml"
+        return {"agreement": terms.id, "side": None, "lines": lines, "next": step}
     side = _brand(terms) if terms.local.side == "brand" else _warehouse(terms)
     return {"agreement": terms.id, "side": terms.local.side, **side, "lines": [*lines, *side["lines"]]}
 
@@ -106,6 +107,7 @@ def _warehouse(terms: Agreement) -> dict[str, Any]:
     from fallback.delivery import open_drop
     from fallback.documents.manifest import SUFFIX
     from fallback.errors import FallbackError
+    from fallback.render.words import count
 
     try:
         with open_drop(terms) as drop:
@@ -114,6 +116,6 @@ def _warehouse(terms: Agreement) -> dict[str, Any]:
     except FallbackError as error:
         lines = [f"drop       cannot be seen: {error.message} ({error.code})"]
         return {"lines": lines, "next": "fallback check --connect"}
-    lines = [f"drop       {len(waiting)} files waiting, {len(unfinished)} taken and not finished"]
+    lines = [f"drop       {count(len(waiting), 'file')} waiting, {len(unfinished):,} taken and not finished"]
     step = "fallback receive" if waiting or unfinished else "wait for the brand; fallback receive takes what comes"
     return {"lines": lines, "counts": {"waiting": len(waiting), "unfinished": len(unfinished)}, "next": step}

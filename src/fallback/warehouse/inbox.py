@@ -398,9 +398,7 @@ def _put_away(desk: _Desk, name: str, target: Folder) -> None:
     drop = desk.drop
     try:
         moved = drop.move(name, "work", target)
-    except Refused as error:
-        if error.code != "name-taken":
-            raise
+    except Refused:  # the name is taken
         moved = False
     if moved or name not in _names(desk, "work"):
         return

@@ -9,10 +9,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,34 +19,27 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import TypeAdapter
 from sqlalchemy import (
-    JSON,
-    Column,
+    ColumnElement,
     Connection,
+    Delete,
     Engine,
-    Index,
-    Integer,
-    MetaData,
     Row,
-    String,
-    Table,
-    UniqueConstraint,
+    Update,
     and_,
-    create_engine,
+    bindparam,
     delete,
-    event,
     insert,
-    inspect,
     or_,
     select,
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 
 from fallback.documents.base import State
 from fallback.documents.receipt import AnsweredOrder, Receipt, ReceivedFile, Stage
-from fallback.errors import FallbackError
 from fallback.records.values import write_instant
+from fallback.warehouse import tables
 from fallback.warehouse.wms import Outcome, Way
 
 if TYPE_CHECKING:
@@ -55,44 +47,8 @@ if TYPE_CHECKING:
 
 Status = Literal["claimed", "loaded", "refused", "unknown"]
 
-VERSION = 1
-_DRIVERS = ("sqlite", "sqlite+pysqlite")
 _CHUNK = 500  # keys a query: far below SQLite's limit of bound values
-
-_schema = MetaData()
-_version = Table("schema_version", _schema, Column("version", Integer, nullable=False))
-_files = Table(
-    "files",
-    _schema,
-    Column("state", String, primary_key=True),
-    Column("file_id", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("sha256", String, nullable=False),
-    Column("bytes", Integer, nullable=False),
-    Column("stage", String),
-    Column("disposition", String),
-    Column("receipts", JSON, nullable=False),
-    Column("answers", String),
-    Column("opened_at", String, nullable=False),
-    Column("closed_at", String),
-    UniqueConstraint("state", "name"),
-)
-_orders = Table(
-    "orders",
-    _schema,
-    Column("state", String, primary_key=True),
-    Column("key", String, primary_key=True),
-    Column("revision", Integer, nullable=False),
-    Column("fingerprint", String),
-    Column("path", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("wms_ref", String),
-    Column("reason", String),
-    Column("batch_id", String),
-    Column("file_id", String),
-    Column("at", String, nullable=False),
-    Index("orders_by_batch", "state", "batch_id"),
-)
+_its_key = tables.orders.c.key == bindparam("of")
 _ANSWERS = TypeAdapter(tuple[AnsweredOrder, ...])
 
 
@@ -162,7 +118,7 @@ class Ledger:
 
     def batch(self, batch_id: str, *, state: State) -> dict[str, LedgerOrder]:
         """The orders that the batch has claimed, by key."""
-        query = select(_orders).where(_orders.c.state == state, _orders.c.batch_id == batch_id)
+        query = select(tables.orders).where(tables.orders.c.state == state, tables.orders.c.batch_id == batch_id)
         with self._reading() as connection:
             return {row.key: _order(row) for row in connection.execute(query)}
 
@@ -174,17 +130,12 @@ class Ledger:
         A key that is known already keeps its entry and is returned: if it was loaded by the fallback, the order may be
         in the warehouse twice.
         """
-        known: list[LedgerOrder] = []
         wanted = {claim.key: claim for claim in claims}
         with self._writing() as connection:
-            there = _orders_of(connection, state, wanted)
-            for key, claim in wanted.items():
-                if key in there and there[key].status != "refused":
-                    known.append(there[key])
-                    continue
-                values = _values(claim, status="loaded", path=path, at=at, batch_id=None, file_id=None)
-                _put_order(connection, state, key, values, new=key not in there)
-        return tuple(known)
+            taken = _taken(connection, state, wanted)
+            free = [claim for key, claim in wanted.items() if key not in taken]
+            _put_orders(connection, state, free, status="loaded", path=path, at=at)
+        return tuple(taken.values())
 
     def claim(
         self,
@@ -201,31 +152,21 @@ class Ledger:
         A key belongs to one batch at a time: of two receivers that want it, one gets it. Claimed again by the same
         batch it stays as it is. A key that the warehouse system refused is free.
         """
-        others: dict[str, LedgerOrder] = {}
+        wanted = {claim.key: claim for claim in claims}
         with self._writing() as connection:
-            there = _orders_of(connection, state, [claim.key for claim in claims])
-            for claim in claims:
-                row = there.get(claim.key)
-                if row is not None and row.status != "refused":
-                    if row.batch_id != batch_id:
-                        others[claim.key] = row
-                    continue
-                values = _values(claim, status="claimed", path=path, at=at, batch_id=batch_id, file_id=file_id)
-                _put_order(connection, state, claim.key, values, new=row is None)
-        return others
+            taken = _taken(connection, state, wanted)
+            free = [claim for key, claim in wanted.items() if key not in taken]
+            _put_orders(connection, state, free, status="claimed", path=path, at=at, batch_id=batch_id, file_id=file_id)
+        return {key: row for key, row in taken.items() if row.batch_id != batch_id}
 
     def settle(self, batch_id: str, outcomes: Mapping[str, Outcome], *, state: State, at: datetime) -> None:
         """Write down what became of the claimed orders of a batch. The first word on an order stands."""
+        told = [
+            {"of": key, "status": said.state, "wms_ref": said.wms_ref, "reason": said.reason, "at": _instant(at)}
+            for key, said in outcomes.items()
+        ]
         with self._writing() as connection:
-            for key, outcome in outcomes.items():
-                connection.execute(
-                    update(_orders)
-                    .where(_orders.c.state == state, _orders.c.key == key)
-                    .where(_orders.c.batch_id == batch_id, _orders.c.status == "claimed")
-                    .values(
-                        status=outcome.state, wms_ref=outcome.wms_ref, reason=outcome.reason, at=write_instant(_utc(at))
-                    )
-                )
+            _each(connection, update(tables.orders).where(_claimed_by(state, batch_id)), told)
 
     # --- files
 
@@ -238,20 +179,20 @@ class Ledger:
         """Write down a file that has arrived, unless its id or name is known; returns what ``files`` then gives."""
         with self._writing() as connection:
             if not _files_of(connection, state, file.file_id, file.name):
-                values = file.model_dump() | {"state": state, "receipts": {}, "opened_at": write_instant(_utc(at))}
-                connection.execute(insert(_files).values(values))
+                values = file.model_dump() | {"state": state, "receipts": {}, "opened_at": _instant(at)}
+                connection.execute(insert(tables.files).values(values))
             return _files_of(connection, state, file.file_id, file.name)
 
     def save_receipt(self, receipt: Receipt) -> Receipt:
         """Keep a receipt before it is given out. The first one of a stage stands, and is returned."""
         here = _this_file(receipt.state, receipt.file.file_id)
         with self._writing() as connection:
-            row = connection.execute(select(_files.c.receipts).where(here)).one()
+            row = connection.execute(select(tables.files.c.receipts).where(here)).one()
             receipts: dict[str, str] = dict(row.receipts)
             if receipt.stage not in receipts:
                 receipts[receipt.stage] = receipt.to_json()
                 connection.execute(
-                    update(_files)
+                    update(tables.files)
                     .where(here)
                     .values(receipts=receipts, stage=receipt.stage, disposition=receipt.disposition)
                 )
@@ -266,18 +207,18 @@ class Ledger:
         """
         here = _this_file(state, file_id)
         with self._writing() as connection:
-            saved = connection.execute(select(_files.c.answers).where(here)).scalar_one()
+            saved = connection.execute(select(tables.files.c.answers).where(here)).scalar_one()
             if saved is None:
                 _release(connection, state, batch_id, [answer.key for answer in answers])
                 saved = _ANSWERS.dump_json(tuple(answers)).decode()
-                connection.execute(update(_files).where(here).values(answers=saved))
+                connection.execute(update(tables.files).where(here).values(answers=saved))
             return _ANSWERS.validate_json(saved)
 
     def close_file(self, file_id: str, *, state: State, at: datetime) -> None:
         """The file is answered and put away: when it arrives again, it is a duplicate."""
-        here = and_(_this_file(state, file_id), _files.c.closed_at.is_(None))
+        here = and_(_this_file(state, file_id), tables.files.c.closed_at.is_(None))
         with self._writing() as connection:
-            connection.execute(update(_files).where(here).values(closed_at=write_instant(_utc(at))))
+            connection.execute(update(tables.files).where(here).values(closed_at=_instant(at)))
 
     @contextmanager
     def hold(self, name: str, *, state: State) -> Iterator[bool]:
@@ -291,7 +232,7 @@ class Ledger:
         try:
             handle = _lock(lock)
         except OSError as error:
-            raise _unusable(f"{lock.parent}: {error.strerror or 'cannot be used'}") from None
+            raise tables.unusable(f"{lock.parent}: {error.strerror or 'cannot be used'}") from None
         try:
             yield handle is not None
         finally:
@@ -314,12 +255,12 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _told(self._file), self._engine.connect() as connection:
+        with tables.told(self._file), self._engine.connect() as connection:
             yield connection.execution_options(reading=True)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with _told(self._file), self._engine.begin() as connection:
+        with tables.told(self._file), self._engine.begin() as connection:
             yield connection
 
 
@@ -329,29 +270,7 @@ def open_ledger(url: str, *, timeout: float = 10.0) -> Ledger:
     ``timeout`` is how many seconds to wait while another process writes. Raises FallbackError ``ledger-unusable``
     where it is locked, damaged, of another version, or not a ledger.
     """
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise _unusable("the ledger's URL is malformed", "a URL such as sqlite:///ledger.sqlite") from None
-    if address.drivername not in _DRIVERS or address.database in (None, "", ":memory:"):
-        raise _unusable("the ledger's URL does not name an SQLite file", "a URL such as sqlite:///ledger.sqlite")
-    file = Path(address.database or "")
-    try:
-        # Made here and not by SQLite, so that nobody else may ever read it; its -wal and -shm inherit the mode.
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise _unusable(f"{file}: {error.strerror or 'cannot be opened'}") from None
-    engine = create_engine(address, connect_args={"timeout": timeout})
-    event.listen(engine, "connect", _connected)
-    event.listen(engine, "begin", _begun)
-    ledger = Ledger(engine, file)
-    try:
-        with ledger._writing() as connection:
-            _check_version(connection, file)
-    except BaseException:
-        engine.dispose()
-        raise
-    return ledger
+    return Ledger(*tables.open_tables(url, timeout))
 
 
 def ledger_of(agreement: Agreement) -> Ledger:
@@ -363,67 +282,6 @@ def ledger_of(agreement: Agreement) -> Ledger:
     if address.get_backend_name() == "sqlite" and address.database:
         address = address.set(database=str(agreement.path(address.database)))
     return open_ledger(address.render_as_string(hide_password=False))
-
-
-def _connected(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours, see _begun
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _begun(connection: Connection) -> None:
-    # A transaction that begins by reading and then writes can fail half-way on SQLite; one that takes the write lock
-    # at its beginning waits its turn instead.
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _check_version(connection: Connection, file: Path) -> None:
-    tables = inspect(connection).get_table_names()
-    if not tables:
-        _schema.create_all(connection)
-        connection.execute(insert(_version).values(version=VERSION))
-        return
-    found = connection.execute(select(_version.c.version)).scalars().all() if _version.name in tables else []
-    if list(found) != [VERSION]:
-        said = f"of version {found[0]}" if len(found) == 1 else "not a ledger"
-        raise _unusable(
-            f"{file} is {said}; this program writes version {VERSION}",
-            "use the version of the program that wrote it, or name another file in local.toml; never delete a ledger "
-            "that knows what was loaded",
-        )
-
-
-_PLAIN = {
-    "SQLITE_BUSY": "is locked by another program",
-    "SQLITE_LOCKED": "is locked by another program",
-    "SQLITE_FULL": "cannot grow: the disk is full",
-    "SQLITE_NOTADB": "is not a ledger",
-    "SQLITE_CORRUPT": "is damaged",
-    "SQLITE_CANTOPEN": "cannot be opened",
-    "SQLITE_READONLY": "may not be written to",
-    "SQLITE_PERM": "may not be used",
-    "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
-}
-
-
-@contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """What goes wrong in the database, said in plain words."""
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        name = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlite_errorname", "")
-        words = next((text for code, text in _PLAIN.items() if str(name).startswith(code)), "cannot be used")
-        raise _unusable(f"{file} {words}") from None
-
-
-def _unusable(text: str, hint: str = "") -> FallbackError:
-    return FallbackError(
-        "ledger-unusable", text, hint=hint or "nothing is lost: free the file or the disk, then receive again"
-    )
 
 
 def _lock(path: Path) -> int | None:
@@ -445,11 +303,13 @@ def _lock(path: Path) -> int | None:
 
 
 def _this_file(state: State, file_id: str) -> Any:
-    return and_(_files.c.state == state, _files.c.file_id == file_id)
+    return and_(tables.files.c.state == state, tables.files.c.file_id == file_id)
 
 
 def _files_of(connection: Connection, state: State, file_id: str, name: str) -> tuple[LedgerFile, ...]:
-    query = select(_files).where(_files.c.state == state, or_(_files.c.file_id == file_id, _files.c.name == name))
+    query = select(tables.files).where(
+        tables.files.c.state == state, or_(tables.files.c.file_id == file_id, tables.files.c.name == name)
+    )
     rows = sorted(connection.execute(query), key=lambda row: row.file_id != file_id)
     return tuple(_file(row) for row in rows)
 
@@ -459,38 +319,43 @@ def _orders_of(connection: Connection, state: State, keys: Collection[str]) -> d
     wanted = list(keys)
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        query = select(_orders).where(_orders.c.state == state, _orders.c.key.in_(chunk))
+        query = select(tables.orders).where(tables.orders.c.state == state, tables.orders.c.key.in_(chunk))
         found |= {row.key: _order(row) for row in connection.execute(query)}
     return found
 
 
-def _values(claim: Claim, *, status: Status, path: Way, at: datetime, **more: str | None) -> dict[str, Any]:
-    return {
-        "revision": claim.revision,
-        "fingerprint": claim.fingerprint,
-        "wms_ref": claim.wms_ref,
-        "reason": None,
-        "status": status,
-        "path": path,
-        "at": write_instant(_utc(at)),
-        **more,
-    }
+def _taken(connection: Connection, state: State, keys: Collection[str]) -> dict[str, LedgerOrder]:
+    """Those of the keys that are not free: known, and not refused by the warehouse system."""
+    return {key: row for key, row in _orders_of(connection, state, keys).items() if row.status != "refused"}
 
 
-def _put_order(connection: Connection, state: State, key: str, values: dict[str, Any], *, new: bool) -> None:
-    if new:
-        connection.execute(insert(_orders).values(state=state, key=key, **values))
-    else:
-        connection.execute(update(_orders).where(_orders.c.state == state, _orders.c.key == key).values(**values))
+def _put_orders(
+    connection: Connection, state: State, claims: Sequence[Claim], *, at: datetime, **common: str | None
+) -> None:
+    """Write new entries, in the place of those that there may be."""
+    _each(
+        connection,
+        delete(tables.orders).where(tables.orders.c.state == state, _its_key),
+        [{"of": c.key} for c in claims],
+    )
+    rows = [asdict(claim) | {"state": state, "at": _instant(at)} | common for claim in claims]
+    if rows:
+        connection.execute(insert(tables.orders), rows)
 
 
 def _release(connection: Connection, state: State, batch_id: str, keys: Collection[str]) -> None:
-    for key in keys:
-        connection.execute(
-            delete(_orders)
-            .where(_orders.c.state == state, _orders.c.key == key)
-            .where(_orders.c.batch_id == batch_id, _orders.c.status == "claimed")
-        )
+    _each(connection, delete(tables.orders).where(_claimed_by(state, batch_id)), [{"of": key} for key in keys])
+
+
+def _claimed_by(state: State, batch_id: str) -> ColumnElement[bool]:
+    ours = and_(tables.orders.c.state == state, tables.orders.c.batch_id == batch_id)
+    return and_(ours, tables.orders.c.status == "claimed", _its_key)
+
+
+def _each(connection: Connection, statement: Update | Delete, rows: list[dict[str, Any]]) -> None:
+    """Run one statement for many orders at once; ``of`` in each row is the key."""
+    if rows:
+        connection.execute(statement, rows)
 
 
 def _order(row: Row[Any]) -> LedgerOrder:
@@ -511,5 +376,5 @@ def _file(row: Row[Any]) -> LedgerFile:
     )
 
 
-def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC).replace(microsecond=0)
+def _instant(value: datetime) -> str:
+    return write_instant(value.astimezone(UTC).replace(microsecond=0))

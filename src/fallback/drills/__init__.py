@@ -1,0 +1,1 @@
+"""Drills: the real procedure against a drill's drop, with mishaps staged on purpose, and the evidence of it."""
