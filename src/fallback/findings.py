@@ -33,13 +33,15 @@ class Place:
     """Where something was found.
 
     ``line`` is the physical line as an editor shows it, from 1, the header counted; ``record`` the data record, from 1,
-    the header not counted; ``pointer`` a JSON path in a payload (``$.orders[3].line_items[0].sku``).
+    the header not counted; ``pointer`` a JSON path in a payload (``$.orders[3].line_items[0].sku``); ``at`` the place in
+    the row where the format has no separators (``columns 10-14``), or in an interchange (``segment 12, element 3``).
     """
 
     file: str = ""
     line: int = 0
     record: int = 0
     pointer: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Finding:
             "line": self.place.line or None,
             "record": self.place.record or None,
             "pointer": self.place.pointer or None,
+            "at": self.place.at or None,
             "field": self.field,
             "path": self.path,
             "order": self.order,
@@ -161,6 +164,26 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "The line was cut or edited. Ask for this order to be sent again."),
     ("json-key-doubled", _ERROR, "order", "A JSON object names the same key twice.",
      "Ask for this order again; which of the two values holds cannot be known."),
+    ("xml-invalid", _ERROR, "file", "The file is not whole XML.",
+     "The file was cut or edited. Ask for it to be sent again."),
+    ("xml-forbidden", _ERROR, "file", "The file declares a document type or entities, which could draw in other files.",
+     "Do not open it in another program. Ask the sender what made it."),
+    ("envelope-wrong", _ERROR, "file", "An envelope of the interchange is not as it should be: ISA, GS, GE or IEA.",
+     "Segments were lost or added on the way. Ask for the interchange again."),
+    ("transaction-torn", _ERROR, "order", "A transaction does not have the segments that it counts.",
+     "A segment was lost or added. Ask for this order again; never ship the smaller order."),
+    ("segment-unknown", _WARNING, "order", "The order holds a segment or element that the format does not know.",
+     "It was not read. If the warehouse needs it, agree on a format that carries it."),
+    ("cancellation", _ERROR, "order", "The transaction cancels an order; it is not an order to ship.",
+     "Do not ship it. Look the order up and stop it, if it is there."),
+    ("part-missing", _ERROR, "file", "Half of a pair of files is absent.",
+     "Ask for both files, the orders and their lines."),
+    ("rows-apart", _ERROR, "order", "The rows of one order do not stand together.",
+     "The file was sorted by another column. Ask for the original file."),
+    ("rows-unsorted", _WARNING, "file", "The orders do not stand in the agreed order.",
+     "Nothing is lost here. Tell the sender: the partner's loader demands it."),
+    ("wrapper-wrong", _ERROR, "file", "The file is not packed as agreed, or unpacks to too much.",
+     "Ask for the file packed as agreed; do not unpack it by hand."),
     # --- values
     ("value-missing", _ERROR, "order", "A value that the order needs is absent.",
      "Ask the brand for the value; fill it in the shop and export again."),

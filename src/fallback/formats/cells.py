@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -41,12 +41,16 @@ def date_directives(pattern: str) -> set[str]:
     return set(re.findall(r"%.", pattern))
 
 
-def reader(kind: ValueKind, date_pattern: str | None = None) -> Callable[[str], Any]:
-    """How the text of a cell becomes a value. The function raises CellError for a wrong notation."""
-    if kind == "instant":
-        return _instant_reader(_ISO_INSTANT if date_pattern in (None, "iso8601") else str(date_pattern))
-    if kind == "day":
-        return _day_reader(_ISO_DAY if date_pattern in (None, "iso8601") else str(date_pattern))
+def reader(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str | None = None) -> Callable[[str], Any]:
+    """How the text of a cell becomes a value. The function raises CellError for a wrong notation.
+
+    ``date`` is one pattern, or several of which any may be found; ``zone`` is UTC where a pattern has none.
+    """
+    if kind in ("instant", "day"):
+        make = _instant_reader if kind == "instant" else _day_reader
+        iso = _ISO_INSTANT if kind == "instant" else _ISO_DAY
+        patterns = [iso if one == "iso8601" else one for one in ([date or iso] if isinstance(date, str | None) else date)]
+        return _any_of([make(pattern, zone) for pattern in patterns])
     readers: dict[str, Callable[[str], Any]] = {
         "text": str,
         "integer": read_integer,
@@ -56,21 +60,42 @@ def reader(kind: ValueKind, date_pattern: str | None = None) -> Callable[[str], 
     return readers[kind]
 
 
-def writer(kind: ValueKind, date_pattern: str | None = None) -> Callable[[Any], str]:
-    """How a value becomes the text of a cell; the mirror of ``reader``."""
-    if kind == "instant" and date_pattern not in (None, "iso8601"):
-        return lambda value: value.strftime(date_pattern)
-    if kind == "day" and date_pattern not in (None, "iso8601"):
-        return lambda value: value.strftime(date_pattern)
+def _any_of(readers: Sequence[Callable[[str], Any]]) -> Callable[[str], Any]:
+    if len(readers) == 1:
+        return readers[0]
+
+    def read(text: str) -> Any:
+        first: CellError | None = None
+        for one in readers:
+            try:
+                return one(text)
+            except CellError as error:
+                first = first or error
+        raise first or CellError("date-invalid", "a date")
+
+    return read
+
+
+def writer(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str | None = None) -> Callable[[Any], str]:
+    """How a value becomes the text of a cell; the mirror of ``reader``. The first of several patterns is written."""
+    pattern = date if isinstance(date, str | None) else date[0]
+    if kind in ("instant", "day") and pattern not in (None, "iso8601"):
+        if zone is not None:
+            return lambda value: value.astimezone(UTC).strftime(pattern)
+        return lambda value: value.strftime(pattern)
     writers: dict[str, Callable[[Any], str]] = {
         "text": str,
         "integer": str,
         "instant": write_instant,
-        "day": date.isoformat,
+        "day": _iso_day,
         "money": write_money,
         "properties": write_properties,
     }
     return writers[kind]
+
+
+def _iso_day(value: date) -> str:
+    return value.isoformat()
 
 
 def read_integer(text: str) -> int:
@@ -98,7 +123,7 @@ def _example(pattern: str) -> str:
     return datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC).strftime(pattern)
 
 
-def _instant_reader(pattern: str) -> Callable[[str], datetime]:
+def _instant_reader(pattern: str, zone: str | None) -> Callable[[str], datetime]:
     regex = _date_regex(pattern)
     without_zone = _date_regex(pattern.replace("%z", ""))
     expected = f"a date and time such as {_example(pattern)}"
@@ -106,13 +131,13 @@ def _instant_reader(pattern: str) -> Callable[[str], datetime]:
     def read(text: str) -> datetime:
         match = regex.fullmatch(text)
         if match is None:
-            code = "zone-missing" if without_zone.fullmatch(text) else "date-invalid"
+            code = "zone-missing" if zone is None and without_zone.fullmatch(text) else "date-invalid"
             raise CellError(code, expected)
-        part = match.group
+        part = {"H": "0", "M": "0", "S": "0", "z": "Z"} | match.groupdict()
         try:
             return datetime(
-                int(part("Y")), int(part("m")), int(part("d")), int(part("H")), int(part("M")), int(part("S")),
-                tzinfo=_zone(part("z")),
+                int(part["Y"]), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]), int(part["S"]),
+                tzinfo=_zone(part["z"]),
             )  # fmt: skip
         except ValueError:
             raise CellError("date-invalid", expected) from None
@@ -129,7 +154,7 @@ def _zone(text: str) -> timezone:
     return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
 
 
-def _day_reader(pattern: str) -> Callable[[str], date]:
+def _day_reader(pattern: str, zone: str | None) -> Callable[[str], date]:  # noqa: ARG001 - a day has no zone
     regex = _date_regex(pattern)
     expected = f"a date such as {_example(pattern)}"
 

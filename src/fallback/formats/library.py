@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fallback.errors import FallbackError
-from fallback.formats.spec import Format, mistakes
+from fallback.formats.soundness import mistakes
+from fallback.formats.spec import Format
 from fallback.toml import read_toml
 
 

@@ -9,9 +9,13 @@ from operator import itemgetter
 from typing import Any
 
 from fallback.formats import cells
+from fallback.formats.kinds.fixed_width import spans
 from fallback.formats.spec import Field, Format, RecordSpec
 from fallback.records.order import Order
 from fallback.records.paths import PathInfo
+
+
+_COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Column:
     """One field of a row type, ready for use: where its cell is, what it holds, how it is read and written.
 
     ``keys`` is where the value stands in the plain data of its order or line: ``("ship_to", "city")``, ``("sku",)``.
-    ``ruled`` tells whether the field has rules of its own for the text.
+    ``ruled`` tells whether the field has rules of its own for the text, ``at`` where it stands in a row of fixed width.
     """
 
     index: int
@@ -31,6 +35,7 @@ class Column:
     of_line: bool
     stand_in: str | None
     ruled: bool
+    at: str = ""
 
     @property
     def private(self) -> bool:
@@ -97,26 +102,28 @@ class Shape:
 
 def shape_of(fmt: Format) -> Shape:
     """Compile a format. The format must be sound (``spec.mistakes`` is empty)."""
-    return Shape(fmt, tuple(RowShape(row, tuple(_columns(row))) for row in fmt.rows))
+    return Shape(fmt, tuple(RowShape(row, tuple(_columns(row, fmt))) for row in fmt.rows))
 
 
-def _columns(row: RecordSpec) -> list[Column]:
+def _columns(row: RecordSpec, fmt: Format) -> list[Column]:
+    places = spans(row, fmt.fixed_width.tag_width) if fmt.fixed_width else [(0, 0)] * len(row.fields)
     columns = []
-    for index, field in enumerate(row.fields):
+    for index, (field, (begin, end)) in enumerate(zip(row.fields, places, strict=True)):
         info = field.info
-        kind = info.kind if info else "text" if field.path in (None, "key", "hash_total") else "integer"
+        kind = info.kind if info else "integer" if field.path in _COUNTS else "text"
         of_line = info is not None and info.level == "line"
         columns.append(
             Column(
                 index,
                 field,
                 info,
-                cells.reader(kind, field.date),
-                cells.writer(kind, field.date),
+                cells.reader(kind, field.date, field.zone),
+                cells.writer(kind, field.date, field.zone),
                 keys=tuple((field.path or "").split(".")[of_line:]),
                 of_line=of_line,
                 stand_in=field.stand_in,
-                ruled=field.max_length is not None or bool(field.allowed) or field.pattern is not None,
+                ruled=field.longest is not None or bool(field.allowed) or field.pattern is not None,
+                at=f"columns {begin + 1}-{end}" if end else "",
             )
         )
     return columns
@@ -133,6 +140,12 @@ def computed(order: Order, path: str, key: Callable[[Order], str] | None) -> Any
     """The value of a computed path of an order."""
     if path == "order_lines":
         return len(order.lines)
+    if path == "order_units":
+        return order.units
+    if path == "purpose":
+        return "N" if order.revision == 1 else "R"
+    if path == "envelope_at":
+        return None
     return key(order) if key else None
 
 

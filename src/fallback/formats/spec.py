@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import string
-from collections import Counter
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -15,16 +11,15 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Info
 
 from fallback.documents.manifest import FormatRef
-from fallback.formats.cells import DATE_DIRECTIVES, date_directives
 from fallback.records.paths import PATHS, PathInfo
 
-COMPUTED_ORDER = ("key", "order_lines")
+COMPUTED_ORDER = ("key", "order_lines", "order_units", "purpose", "envelope_at")
 COMPUTED_FILE = ("file_orders", "file_lines", "file_units", "hash_total")
-NAME_PARTS = ("marker", "brand", "sent", "sequence")
+NAME_PARTS = ("marker", "brand", "sent", "sequence", "role")
 
 
 class Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, populate_by_name=True)
 
 
 class Field(Spec):
@@ -32,8 +27,15 @@ class Field(Spec):
 
     Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``; in a trailer ``file_orders``,
     ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text) and ``code`` (a value of the
-    agreement's ``[codes]``). ``date`` is ``iso8601`` or a pattern of strftime directives. ``placeholder`` is the agreed
-    stand-in for an absent value, under the last part of the path.
+    agreement's ``[codes]``). ``date`` is ``iso8601`` or a pattern of strftime directives, or several of which the first
+    is written and any is read; ``zone`` is ``UTC`` where the pattern has none because all times are in UTC. ``placeholder`` is the agreed stand-in for an absent value, under the
+    last part of the path. ``default`` and ``default_from`` (another path) are what an absent value is read as.
+    ``optional`` columns may be absent from the file. ``guard`` is a character that spreadsheets put before a value and
+    that is taken off in reading.
+
+    Fixed width: ``width`` in characters, ``start`` from 1 (else after the field before), ``justify``, ``pad``, and
+    ``decimals`` for amounts without a point. X12: ``element`` is the position, or positions, in the segment;
+    ``qualifier`` marks the constant that tells segments of one tag apart; ``repeat`` writes one segment a line of text.
     """
 
     name: Annotated[str, StringConstraints(min_length=1)]
@@ -44,9 +46,22 @@ class Field(Spec):
     max_length: Annotated[int, Info(ge=1)] | None = None
     allowed: tuple[str, ...] = ()
     pattern: str | None = None
-    date: str | None = None
+    date: str | tuple[str, ...] | None = None
     blank: Literal["absent"] = "absent"
+    zone: Literal["UTC"] | None = None
     placeholder: dict[str, str] = {}
+    default: str | None = None
+    default_from: str | None = None
+    optional: bool = False
+    guard: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    width: Annotated[int, Info(ge=1)] | None = None
+    start: Annotated[int, Info(ge=1)] | None = None
+    justify: Literal["left", "right"] = "left"
+    pad: Literal[" ", "0"] = " "
+    decimals: Annotated[int, Info(ge=0, le=6)] | None = None
+    element: int | tuple[int, ...] | None = None
+    qualifier: bool = False
+    repeat: bool = False
     doc: Annotated[str, StringConstraints(min_length=1)]
     source: str | None = None
 
@@ -55,41 +70,122 @@ class Field(Spec):
         return next(iter(self.placeholder.values()), None)
 
     @property
+    def longest(self) -> int | None:
+        """How many characters the text may have: its own limit, or its columns."""
+        if self.decimals is not None:
+            return None  # an amount without its point: the kind measures it
+        return self.max_length if self.width is None else min(self.width, self.max_length or self.width)
+
+    @property
     def info(self) -> PathInfo | None:
         """What the canonical path holds; None for computed fields, constants and codes."""
         return PATHS.get(self.path or "")
 
 
 class RecordSpec(Spec):
-    """One type of row, named by its tag: the order's own, its lines' (``repeats``), or the closing one."""
+    """One type of row, named by its tag: the order's own, its lines' (``repeats``), or the closing one.
+
+    In a pair of files the tag is the role of the file, ``orders`` or ``lines``. In X12 it is the segment; ``loop`` is
+    the first element of the N1 that it stands under, and ``always`` writes it even where it holds nothing of the order.
+    """
 
     tag: str = ""
     repeats: Literal["lines"] | None = None
     trailer: bool = False
+    loop: str | None = None
+    always: bool = False
     fields: Annotated[tuple[Field, ...], Info(min_length=1)]
 
 
 class Delimited(Spec):
+    """``header`` bracketed: names stand in square brackets. ``comment``: rows that begin with it do not count."""
+
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     quoting: Literal["minimal", "all", "none"] = "minimal"
-    header: Literal["required", "forbidden"] = "required"
+    header: Literal["required", "forbidden", "optional", "bracketed"] = "required"
     extra_columns: Literal["refuse", "ignore"] = "refuse"
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+
+
+class FixedWidth(Spec):
+    """``record_length`` is how long every row is, in characters; ``tag_width`` how long the tag at its beginning."""
+
+    record_length: Annotated[int, Info(ge=1)]
+    tag_width: Annotated[int, Info(ge=0)] = 0
+
+
+class Json(Spec):
+    """``root``: the list of orders in the document; ``count``: the member that says how many; ``lines``: the list of
+    lines in an order."""
+
+    root: str = "orders"
+    count: str | None = None
+    lines: str = "lines"
+
+
+class Xml(Spec):
+    """``root`` and ``order`` are element names, ``lines`` the path of a line from the order (``Lines/Line``);
+    ``count`` the attribute of the root that says how many orders there are; ``attributes`` stand on the root."""
+
+    root: str = "Orders"
+    order: str = "Order"
+    lines: str = "Lines/Line"
+    namespace: str | None = None
+    count: str | None = None
+    attributes: dict[str, str] = {}
+
+
+class X12(Spec):
+    """The envelope. Ids are overruled by ``[codes]`` of the agreement: ``x12_sender``, ``x12_receiver`` and their
+    ``_qualifier``. Separators are for writing; in reading they come from the ISA segment."""
+
+    version: str = "004010"
+    functional: str = "OW"
+    transaction: str = "940"
+    sender_qualifier: str = "ZZ"
+    sender: str = "BRAND"
+    receiver_qualifier: str = "ZZ"
+    receiver: str = "WAREHOUSE"
+    usage: Literal["P", "T"] = "P"
+    element: str = "*"
+    component: str = ">"
+    segment: str = "~"
+
+
+class RowOrder(Spec):
+    """What a partner demands of the order of rows: those of one order ``adjacent``; orders ``sorted_by`` a path."""
+
+    adjacent: bool = False
+    sorted_by: str | None = None
 
 
 class Format(Spec):
-    """A format. ``records`` is what a header-detail layout declares; the other layouts declare ``fields``."""
+    """A format. ``records`` is what layouts with types of row declare, and X12; the others declare ``fields``.
+
+    ``direction`` read: the format cannot be written. ``status`` unverified: nobody could try it against the partner's
+    system. ``wrapper``: the bytes are packed. ``max_orders``: how many orders a file may hold at the most.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     version: Annotated[str, StringConstraints(min_length=1)]
     title: str
     record: Literal["order"] = "order"
-    kind: Literal["delimited", "json-lines"]
-    layout: Literal["line", "header-detail", "nested"]
+    kind: Literal["delimited", "fixed-width", "json-lines", "json", "xml", "x12"]
+    layout: Literal["line", "first-line", "header-detail", "two-files", "nested"]
     encoding: Literal["utf-8", "utf-8-sig", "cp1252", "iso-8859-1", "ascii"] = "utf-8"
     newline: Literal["lf", "crlf", "cr"] = "crlf"
     file_name: str
     drops: tuple[str, ...] = ()
+    direction: Literal["both", "read"] = "both"
+    status: Literal["verified", "unverified"] = "verified"
+    wrapper: Literal["gzip", "zip"] | None = None
+    max_orders: Annotated[int, Info(ge=1)] | None = None
+    row_order: RowOrder = RowOrder()
     delimited: Delimited = Delimited()
+    fixed_width: FixedWidth | None = None
+    json_terms: Json = Info(default=Json(), alias="json")
+    xml: Xml = Xml()
+    x12: X12 = X12()
     fields: tuple[Field, ...] = ()
     records: tuple[RecordSpec, ...] = ()
 
@@ -108,13 +204,18 @@ class Format(Spec):
         return frozenset(field.path for field in self.all_fields if field.path)
 
     @property
+    def tabular(self) -> bool:
+        """Whether rows are lists of cells; else each order is a tree."""
+        return self.kind in ("delimited", "fixed-width")
+
+    @property
     def newline_text(self) -> str:
         return {"lf": "\n", "crlf": "\r\n", "cr": "\r"}[self.newline]
 
     @property
     def sha256(self) -> str:
-        """The hash of the declaration's content; comments and layout of the TOML do not count."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """The hash of the declaration's content; comments and layout of the TOML do not count, nor what is not said."""
+        content = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
     @property
@@ -129,132 +230,3 @@ class Format(Spec):
         return (*(path for path in ("brand", "platform") if path in self.carried), *main) + (
             ("group",) if "group" in self.carried else ()
         )
-
-
-def mistakes(fmt: Format) -> list[str]:
-    """What keeps a format from working, each with its place in the TOML; empty when it is sound."""
-    return list(_mistakes(fmt))
-
-
-def _mistakes(fmt: Format) -> Iterator[str]:
-    kinds = {"delimited": ("line", "header-detail"), "json-lines": ("nested",)}
-    if fmt.layout not in kinds[fmt.kind]:
-        yield f"layout: {fmt.kind} may be {' or '.join(kinds[fmt.kind])}, found {fmt.layout}"
-    if fmt.layout == "header-detail":
-        yield from _record_mistakes(fmt)
-    elif fmt.records or not fmt.fields:
-        yield f"fields: a {fmt.layout} layout declares [[fields]], not [[records]]"
-    if fmt.kind == "json-lines" and fmt.encoding != "utf-8":
-        yield "encoding: JSON is utf-8"
-    if fmt.kind == "delimited" and fmt.delimited.delimiter in '"\r\n\\':
-        yield "delimited.delimiter: a quotation mark, backslash or line break cannot separate cells"
-    for row_index, row in enumerate(fmt.rows):
-        base = f"records[{row_index}].fields" if fmt.records else "fields"
-        for name, count in Counter(field.name for field in row.fields).items():
-            if count > 1:
-                yield f"{base}: {name} is declared {count} times"
-        for path, count in Counter(field.path for field in row.fields if field.path).items():
-            if count > 1:
-                yield f"{base}: the path {path} stands in {count} fields"
-        for index, field in enumerate(row.fields):
-            for problem in _field_mistakes(fmt, row, field):
-                yield f"{base}[{index}] {field.name}: {problem}"
-    yield from _whole_mistakes(fmt)
-
-
-def _record_mistakes(fmt: Format) -> Iterator[str]:
-    if fmt.fields or not fmt.records:
-        yield "records: a header-detail layout declares [[records]], not [[fields]]"
-        return
-    if fmt.delimited.header == "required":
-        yield "delimited.header: typed rows have no header row; set it to forbidden"
-    roles = Counter("trailer" if row.trailer else "line" if row.repeats else "order" for row in fmt.records)
-    if roles["order"] != 1 or roles["line"] != 1 or roles["trailer"] > 1:
-        yield "records: one record for the order, one that repeats lines, and at most one trailer"
-    tags = [row.tag for row in fmt.records]
-    if "" in tags or len(set(tags)) < len(tags):
-        yield "records: each record needs a tag of its own"
-
-
-def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
-    if sum(value is not None for value in (field.path, field.constant, field.code)) != 1:
-        yield "needs exactly one of path, constant and code"
-        return
-    if field.path:
-        yield from _path_mistakes(fmt, row, field)
-    if field.placeholder and list(field.placeholder) != [(field.path or "").rpartition(".")[2]]:
-        yield 'placeholder stands under the last part of the path, such as { postal_code = "000" }'
-    if field.pattern is not None:
-        if re.search(r"\\[dDwWsSbB]|\[\^|(?<!\\)\.", field.pattern) or not field.pattern.isascii():
-            yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
-        try:
-            re.compile(field.pattern)
-        except re.error as error:
-            yield f"pattern is not a regular expression: {error}"
-    for value in field.allowed:
-        if field.max_length and len(value) > field.max_length:
-            yield f"allowed value {value} is longer than max_length {field.max_length}"
-
-
-def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
-    path = field.path or ""
-    if row.trailer:
-        if path not in COMPUTED_FILE:
-            yield f"a trailer may hold {', '.join(COMPUTED_FILE)}; found {path}"
-        return
-    if path in COMPUTED_ORDER:
-        return
-    info = field.info
-    if info is None:
-        yield f"{path} is not a canonical path"
-        return
-    if fmt.layout == "header-detail" and info.level == "line" and row.repeats != "lines":
-        yield f"{path} belongs in the record that repeats lines"
-    if path in fmt.drops:
-        yield f"{path} is listed under drops and carried"
-    if fmt.kind == "json-lines" and field.name != path and field.name.count(".") != path.count("."):
-        yield "the member's name has as many parts as its path"
-    if info.kind in ("instant", "day"):
-        yield from _date_mistakes(field.date, info.kind)
-    elif field.date:
-        yield f"{path} is not a date"
-
-
-def _date_mistakes(date: str | None, kind: str) -> Iterator[str]:
-    if date is None:
-        yield 'needs date: "iso8601" or a pattern such as "%Y-%m-%d"'
-        return
-    if date == "iso8601":
-        return
-    found = date_directives(date)
-    if unknown := sorted(found - set(DATE_DIRECTIVES)):
-        yield f"date may use {' '.join(DATE_DIRECTIVES)}; found {' '.join(unknown)}"
-    if not {"%Y", "%m", "%d"} <= found:
-        yield "date needs %Y, %m and %d"
-    if kind == "instant" and not {"%H", "%M", "%S", "%z"} <= found:
-        yield "date loses the time or the zone: an instant needs %H, %M, %S and %z"
-    if kind == "day" and found - {"%Y", "%m", "%d"}:
-        yield "date has a time, and the value is a day"
-
-
-def _whole_mistakes(fmt: Format) -> Iterator[str]:
-    carried = fmt.carried
-    if not {"key", "order_id", "order_number"} & carried:
-        yield "fields: nothing tells orders apart: carry key, order_id or order_number"
-    # The brand is known from the agreement; everything else that an order needs must stand in the file.
-    for path, info in PATHS.items():
-        if info.required and path not in carried and path != "brand":
-            yield f"fields: nothing carries {path}, which every order needs"
-    for path in fmt.drops:
-        if path not in PATHS:
-            yield f"drops: {path} is not a canonical path"
-        elif PATHS[path].required:
-            yield f"drops: {path} cannot be dropped, every order needs it"
-    if fmt.kind != "json-lines" and "order_lines" not in carried:
-        yield "fields: nothing carries order_lines: a lost row would make a smaller, valid order"
-    try:
-        names = {name for _, name, _, _ in string.Formatter().parse(fmt.file_name) if name is not None}
-    except ValueError:
-        names = {"?"}
-    if names - set(NAME_PARTS) or not {"marker", "sequence"} <= names:
-        yield f"file_name: needs {{marker}} and {{sequence}}, and may use {', '.join(NAME_PARTS)}"

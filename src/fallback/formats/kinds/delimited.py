@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from fallback.findings import quote
+from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
@@ -25,6 +26,9 @@ class _Record(NamedTuple):
     line: int
     end: str
     quoted: bool
+
+
+TYPED = False
 
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
@@ -249,7 +253,7 @@ def _loose(record: _Record, fmt: Format) -> tuple[str, ...]:
     return tuple(before[1:] if fmt.layout == "header-detail" else before)
 
 
-def write(rows: Iterable[tuple[int, Any]], fmt: Format) -> Iterator[str]:
+def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]:  # noqa: ARG001
     """The text of each row with its line end, the header first where the format has one."""
     end = fmt.newline_text
     delimiter = fmt.delimited.delimiter

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any
 
+from fallback.formats.kinds.json_tree import compact, decode, from_tree, row
+from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
-
-class _KeyDoubled(Exception):
-    pass
+TYPED = True
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise _KeyDoubled
-    return content
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
-
-
-def read(text: str, fmt: Format) -> Iterator[Row | Fault]:  # noqa: ARG001 - the verb of the family
+def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The objects of a file, and a Fault for each line that is not one."""
     lines = text.split("\n")
     cut = lines.pop()
@@ -39,34 +23,21 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:  # noqa: ARG001 - the
             yield Fault("row-blank", index + 1)
             continue
         number += 1
-        yield _row(line, index + 1, number)
+        yield row(decode(line, index + 1, number), fmt, index + 1, number)
     if cut.strip():
         number += 1
-        row = _row(cut, len(lines) + 1, number)
+        found = row(decode(cut, len(lines) + 1, number), fmt, len(lines) + 1, number)
         # Whole, but for its line end: nothing proves that it is the whole line.
-        cells = row.cells if isinstance(row, Row) else ()
+        cells = found.cells if isinstance(found, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
 
 
-def _row(line: str, at: int, number: int) -> Row | Fault:
-    try:
-        content = _DECODER.decode(line)
-    except _KeyDoubled:
-        return Fault("json-key-doubled", at, number, expected="each name once in an object")
-    except (ValueError, RecursionError):
-        return Fault("json-invalid", at, number, expected="one whole JSON object")
-    if not isinstance(content, dict):
-        return Fault("json-invalid", at, number, expected="one whole JSON object")
-    return Row(0, content, at, number)
-
-
-def write(rows: Iterable[tuple[int, Any]], fmt: Format) -> Iterator[str]:
+def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]:  # noqa: ARG001
     """The text of each object with its line end: compact, in declared order, absent members as null."""
-    end = fmt.newline_text
-    for _, content in rows:
-        yield json.dumps(content, ensure_ascii=False, separators=(",", ":")) + end
+    for _, tree in rows:
+        yield compact(from_tree(tree, fmt)) + fmt.newline_text
 
 
-def writable(text: str, fmt: Format) -> bool:  # noqa: ARG001
+def writable(text: str, fmt: Format) -> bool:  # noqa: ARG001 - the verb of the family
     """JSON carries any text."""
     return True
