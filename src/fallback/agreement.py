@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 import string
 from datetime import date, timedelta
 from pathlib import Path
@@ -41,8 +42,17 @@ class Party(Terms):
 
 
 class Parties(Terms):
+    """Both sides. The brand's organisation is its code: it stands in keys, in every order and in names of files."""
+
     brand: Party
     warehouse: Party
+
+    @field_validator("brand")
+    @classmethod
+    def _code(cls, brand: Party) -> Party:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", brand.org):
+            raise ValueError("org is a code of letters, digits, dot, dash and underscore, at most 63")
+        return brand
 
 
 class SourceOfTruth(Terms):
@@ -70,13 +80,17 @@ class FormatTerms(Terms):
     @field_validator("order_key")
     @classmethod
     def _template(cls, template: str) -> str:
-        parts = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        pieces = list(string.Formatter().parse(template))
+        parts = [name for _, name, _, _ in pieces if name is not None]
         if unknown := sorted(set(parts) - set(KEY_PARTS)):
-            raise ValueError(f"the key may use {', '.join(KEY_PARTS)}; found {', '.join(unknown)}")
+            found = ", ".join(f"{{{name}}}" for name in unknown)
+            raise ValueError(f"the key may use {', '.join(KEY_PARTS)}; found {found}")
         if not {"order_id", "order_number"} & set(parts):
             raise ValueError("the key needs {order_id} or {order_number}")
-        if any(spec or conversion for _, _, spec, conversion in string.Formatter().parse(template)):
+        if any(spec or conversion for _, _, spec, conversion in pieces):
             raise ValueError("the key's parts are used as they are, without a format")
+        if any(not text and name is not None for text, name, _, _ in pieces[1:]):
+            raise ValueError("the key's parts need a sign between them, such as a colon: else two orders share a key")
         return template
 
 

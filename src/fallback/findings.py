@@ -198,6 +198,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Add the order's currency."),
     ("gtin-invalid", _ERROR, "order", "The article number has a wrong length or check digit.",
      "Compare it with the article's bar code. Zeros at its beginning may have been lost in a spreadsheet."),
+    ("scientific-notation", _ERROR, "order", "An identifier is written as a number such as 5.55E+12: digits are lost.",
+     "A spreadsheet has saved the file. Ask for the original file: other values may be damaged too."),
     ("properties-invalid", _ERROR, "order", "The line's properties are not written as name=value; name=value.",
      "Ask for this order again, written by the agreed export."),
     # --- an order as a whole
@@ -379,6 +381,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
     ("extract-unusable", _ERROR, "run", "A list for the reconciliation cannot be used.",
      "Give a list with a header and the columns that the key needs."),
     ("drill-failed", _ERROR, "run", "The drill found that the procedure does not hold.", "Read its report; mend and repeat."),
+    ("program-fault", _ERROR, "run", "This program has met something that it was not made for.",
+     "Nothing of yours is at fault. See with `fallback status` where you stand, and report the places named; `python -X dev -m fallback ...` shows more, and may show customers' values."),
     ("interrupted", _ERROR, "run", "The operation was stopped by hand.", "Start it again: it goes on where it was."),
 )  # fmt: skip
 

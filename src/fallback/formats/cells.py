@@ -37,8 +37,9 @@ class CellError(Exception):
         self.expected = expected
 
 
-def date_directives(pattern: str) -> set[str]:
-    return set(re.findall(r"%.", pattern))
+def date_directives(pattern: str) -> list[str]:
+    """The directives of a date pattern, in its order; a sign of per cent at its end is one."""
+    return re.findall(r"%(?:.|$)", pattern)
 
 
 def reader(kind: ValueKind, date_pattern: str | None = None) -> Callable[[str], Any]:
@@ -100,7 +101,7 @@ def _example(pattern: str) -> str:
 
 def _instant_reader(pattern: str) -> Callable[[str], datetime]:
     regex = _date_regex(pattern)
-    without_zone = _date_regex(pattern.replace("%z", ""))
+    without_zone = _date_regex(pattern.replace("%z", "").strip())
     expected = f"a date and time such as {_example(pattern)}"
 
     def read(text: str) -> datetime:

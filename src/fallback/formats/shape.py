@@ -19,7 +19,7 @@ class Column:
     """One field of a row type, ready for use: where its cell is, what it holds, how it is read and written.
 
     ``keys`` is where the value stands in the plain data of its order or line: ``("ship_to", "city")``, ``("sku",)``.
-    ``ruled`` tells whether the field has rules of its own for the text.
+    ``ruled`` tells whether the field has rules of its own for the text, ``whole`` whether it holds an integer.
     """
 
     index: int
@@ -31,6 +31,7 @@ class Column:
     of_line: bool
     stand_in: str | None
     ruled: bool
+    whole: bool
 
     @property
     def private(self) -> bool:
@@ -94,6 +95,33 @@ class Shape:
             found.update({c.field.path: c for c in self.rows[index].columns if c.field.path})
         return found
 
+    @cached_property
+    def members(self) -> Members:
+        return Members(
+            frozenset(prefix for field in self.format.fields for prefix in _prefixes(field)),
+            frozenset(tuple(field.name.split(".")) for field in self.format.fields),
+            {
+                group: tuple(c for c in self.rows[0].order_columns if c.field.name.startswith(f"{'.'.join(group)}."))
+                for c in self.rows[0].order_columns
+                for group in _prefixes(c.field)[:-1]
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Members:
+    """The members of a JSON object by the format's dotted names, each as the tuple of its parts: those there are, those
+    that hold a value, and the columns below each one that holds other members of the order."""
+
+    known: frozenset[tuple[str, ...]]
+    leaves: frozenset[tuple[str, ...]]
+    groups: Mapping[tuple[str, ...], tuple[Column, ...]]
+
+
+def _prefixes(field: Field) -> list[tuple[str, ...]]:
+    parts = field.name.split(".")
+    return [tuple(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
 
 def shape_of(fmt: Format) -> Shape:
     """Compile a format. The format must be sound (``spec.mistakes`` is empty)."""
@@ -117,6 +145,7 @@ def _columns(row: RecordSpec) -> list[Column]:
                 of_line=of_line,
                 stand_in=field.stand_in,
                 ruled=field.max_length is not None or bool(field.allowed) or field.pattern is not None,
+                whole=kind == "integer",
             )
         )
     return columns

@@ -8,13 +8,15 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Info
 
-from fallback.documents.manifest import FormatRef
+from fallback.documents.base import FormatRef
+from fallback.findings import quote
 from fallback.formats.cells import DATE_DIRECTIVES, date_directives
 from fallback.records.paths import PATHS, PathInfo
 
@@ -107,6 +109,12 @@ class Format(Spec):
         """The paths that a file of this format holds."""
         return frozenset(field.path for field in self.all_fields if field.path)
 
+    @cached_property
+    def lines_member(self) -> str:
+        """The member of a nested layout that holds the list of lines: what the names of its fields begin with."""
+        names = [field.name for field in self.fields if field.info is not None and field.info.level == "line"]
+        return names[0].partition(".")[0] if names else "lines"
+
     @property
     def newline_text(self) -> str:
         return {"lf": "\n", "crlf": "\r\n", "cr": "\r"}[self.newline]
@@ -144,10 +152,10 @@ def _mistakes(fmt: Format) -> Iterator[str]:
         yield from _record_mistakes(fmt)
     elif fmt.records or not fmt.fields:
         yield f"fields: a {fmt.layout} layout declares [[fields]], not [[records]]"
-    if fmt.kind == "json-lines" and fmt.encoding != "utf-8":
-        yield "encoding: JSON is utf-8"
-    if fmt.kind == "delimited" and fmt.delimited.delimiter in '"\r\n\\':
-        yield "delimited.delimiter: a quotation mark, backslash or line break cannot separate cells"
+    if fmt.kind == "json-lines":
+        yield from _member_mistakes(fmt)
+    elif not _DELIMITER.fullmatch(fmt.delimited.delimiter):
+        yield "delimited.delimiter: a sign such as , ; | or a tab; no letter, digit, blank, quotation mark or backslash"
     for row_index, row in enumerate(fmt.rows):
         base = f"records[{row_index}].fields" if fmt.records else "fields"
         for name, count in Counter(field.name for field in row.fields).items():
@@ -160,6 +168,11 @@ def _mistakes(fmt: Format) -> Iterator[str]:
             for problem in _field_mistakes(fmt, row, field):
                 yield f"{base}[{index}] {field.name}: {problem}"
     yield from _whole_mistakes(fmt)
+    yield from _name_mistakes(fmt.file_name)
+
+
+_DELIMITER = re.compile(r"\t|[!-~](?<![A-Za-z0-9\"'\\])")
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
 def _record_mistakes(fmt: Format) -> Iterator[str]:
@@ -172,8 +185,28 @@ def _record_mistakes(fmt: Format) -> Iterator[str]:
     if roles["order"] != 1 or roles["line"] != 1 or roles["trailer"] > 1:
         yield "records: one record for the order, one that repeats lines, and at most one trailer"
     tags = [row.tag for row in fmt.records]
-    if "" in tags or len(set(tags)) < len(tags):
-        yield "records: each record needs a tag of its own"
+    if len(set(tags)) < len(tags) or not all(map(_TAG.fullmatch, tags)):
+        yield "records: each record needs a tag of its own, of letters and digits"
+
+
+def _member_mistakes(fmt: Format) -> Iterator[str]:
+    """JSON: the dotted names must make one tree of objects, with the lines in one list."""
+    if fmt.encoding != "utf-8":
+        yield "encoding: JSON is utf-8"
+    if fmt.delimited != Delimited():
+        yield "delimited: JSON has no cells; remove the section"
+    names = {field.name for field in fmt.fields}
+    for index, field in enumerate(fmt.fields):
+        parts = field.name.split(".")
+        if "" in parts:
+            yield f"fields[{index}] {field.name}: a member's name is not blank"
+        if inside := [".".join(parts[:depth]) for depth in range(1, len(parts)) if ".".join(parts[:depth]) in names]:
+            yield f"fields[{index}] {field.name}: {inside[0]} is a field itself and cannot hold others"
+        of_line = field.info is not None and field.info.level == "line"
+        if of_line and (parts[0] != fmt.lines_member or len(parts) == 1):
+            yield f"fields[{index}] {field.name}: the lines stand in one list, such as {fmt.lines_member}.{parts[-1]}"
+        if not of_line and parts[0] == fmt.lines_member:
+            yield f"fields[{index}] {field.name}: {fmt.lines_member} is the list of lines, and this is not of a line"
 
 
 def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
@@ -182,18 +215,45 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
         return
     if field.path:
         yield from _path_mistakes(fmt, row, field)
-    if field.placeholder and list(field.placeholder) != [(field.path or "").rpartition(".")[2]]:
-        yield 'placeholder stands under the last part of the path, such as { postal_code = "000" }'
+    if field.placeholder:
+        if list(field.placeholder) != [(field.path or "").rpartition(".")[2]]:
+            yield 'placeholder stands under the last part of the path, such as { postal_code = "000" }'
+        elif field.info is not None and field.info.kind == "integer":
+            yield "placeholder: a number cannot stand for an absent one"
     if field.pattern is not None:
-        if re.search(r"\\[dDwWsSbB]|\[\^|(?<!\\)\.", field.pattern) or not field.pattern.isascii():
-            yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
-        try:
-            re.compile(field.pattern)
-        except re.error as error:
-            yield f"pattern is not a regular expression: {error}"
+        yield from _pattern_mistakes(field.pattern)
     for value in field.allowed:
         if field.max_length and len(value) > field.max_length:
             yield f"allowed value {value} is longer than max_length {field.max_length}"
+    written = (field.name if fmt.delimited.header == "required" else None, field.constant, field.stand_in)
+    for text in written if fmt.kind == "delimited" else ():
+        if text and not _can_stand(text, fmt):
+            yield f"{quote(text)} cannot be written: it holds a sign that the file cannot carry"
+
+
+def _can_stand(text: str, fmt: Format) -> bool:
+    """Whether a text of the format itself can be a cell."""
+    try:
+        text.encode(fmt.encoding)
+    except UnicodeEncodeError:
+        return False
+    bare = fmt.delimited.quoting == "none" and (fmt.delimited.delimiter in text or '"' in text)
+    return text.isprintable() and text == text.strip() and not bare
+
+
+# What means the same in every engine that may read the format: no anchors, no classes by letter, none by exclusion, no
+# dot, no groups but plain ones.
+_PATTERN = re.compile(r"(?:\\[^A-Za-z0-9]|\[(?!\^)(?:\\[^A-Za-z0-9]|[^\\\[\]])+\]|\((?!\?)|\(\?:|[^\\\[\].^$(])*")
+
+
+def _pattern_mistakes(pattern: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"pattern is not a regular expression: {error}"
+        return
+    if not _PATTERN.fullmatch(pattern) or not pattern.isascii():
+        yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
 
 
 def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
@@ -202,22 +262,33 @@ def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
         if path not in COMPUTED_FILE:
             yield f"a trailer may hold {', '.join(COMPUTED_FILE)}; found {path}"
         return
-    if path in COMPUTED_ORDER:
-        return
     info = field.info
-    if info is None:
+    if info is None and path not in COMPUTED_ORDER:
         yield f"{path} is not a canonical path"
         return
-    if fmt.layout == "header-detail" and info.level == "line" and row.repeats != "lines":
+    if row.repeats and (info is None or info.level == "order"):
+        yield from _reference_mistakes(fmt, field)
+    if info is None:
+        return
+    if fmt.records and info.level == "line" and not row.repeats:
         yield f"{path} belongs in the record that repeats lines"
     if path in fmt.drops:
         yield f"{path} is listed under drops and carried"
-    if fmt.kind == "json-lines" and field.name != path and field.name.count(".") != path.count("."):
-        yield "the member's name has as many parts as its path"
     if info.kind in ("instant", "day"):
         yield from _date_mistakes(field.date, info.kind)
     elif field.date:
         yield f"{path} is not a date"
+
+
+def _reference_mistakes(fmt: Format, field: Field) -> Iterator[str]:
+    """A detail row may repeat what its order's row says, to tell that it belongs there."""
+    order_rows = [row for row in fmt.records if not row.repeats and not row.trailer]
+    own = [one for row in order_rows for one in row.fields if one.path == field.path]
+    if not own:
+        yield f"{field.path} is of the order: it must stand in the order's record, and may be repeated here"
+    same = ("required", "max_length", "allowed", "pattern", "date", "placeholder")
+    if own and (differing := [name for name in same if getattr(own[0], name) != getattr(field, name)]):
+        yield f"{field.path} must have the same {', '.join(differing)} as in the order's record"
 
 
 def _date_mistakes(date: str | None, kind: str) -> Iterator[str]:
@@ -227,20 +298,20 @@ def _date_mistakes(date: str | None, kind: str) -> Iterator[str]:
     if date == "iso8601":
         return
     found = date_directives(date)
-    if unknown := sorted(found - set(DATE_DIRECTIVES)):
+    if unknown := sorted(set(found) - set(DATE_DIRECTIVES)):
         yield f"date may use {' '.join(DATE_DIRECTIVES)}; found {' '.join(unknown)}"
-    if not {"%Y", "%m", "%d"} <= found:
+    if len(set(found)) < len(found):
+        yield "date names a part twice"
+    if not {"%Y", "%m", "%d"} <= set(found):
         yield "date needs %Y, %m and %d"
-    if kind == "instant" and not {"%H", "%M", "%S", "%z"} <= found:
+    if kind == "instant" and not {"%H", "%M", "%S", "%z"} <= set(found):
         yield "date loses the time or the zone: an instant needs %H, %M, %S and %z"
-    if kind == "day" and found - {"%Y", "%m", "%d"}:
+    if kind == "day" and set(found) & {"%H", "%M", "%S", "%z"}:
         yield "date has a time, and the value is a day"
 
 
 def _whole_mistakes(fmt: Format) -> Iterator[str]:
     carried = fmt.carried
-    if not {"key", "order_id", "order_number"} & carried:
-        yield "fields: nothing tells orders apart: carry key, order_id or order_number"
     # The brand is known from the agreement; everything else that an order needs must stand in the file.
     for path, info in PATHS.items():
         if info.required and path not in carried and path != "brand":
@@ -252,9 +323,22 @@ def _whole_mistakes(fmt: Format) -> Iterator[str]:
             yield f"drops: {path} cannot be dropped, every order needs it"
     if fmt.kind != "json-lines" and "order_lines" not in carried:
         yield "fields: nothing carries order_lines: a lost row would make a smaller, valid order"
+
+
+def _name_mistakes(template: str) -> Iterator[str]:
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(fmt.file_name) if name is not None}
+        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError:
         names = {"?"}
     if names - set(NAME_PARTS) or not {"marker", "sequence"} <= names:
         yield f"file_name: needs {{marker}} and {{sequence}}, and may use {', '.join(NAME_PARTS)}"
+        return
+    if not template.startswith("{marker}"):
+        yield "file_name: begins with {marker}, by which a drill's file is told from a live one"
+    try:
+        name = template.format(marker="", brand="BRAND", sent=datetime(2026, 11, 23, tzinfo=UTC), sequence=1)
+    except (ValueError, KeyError, IndexError):
+        yield "file_name: a part is followed by a form that it cannot have"
+        return
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}", name) or name.startswith("DRILL_"):
+        yield "file_name: a plain name of letters, digits, dot, dash and underscore, which does not begin with DRILL_"

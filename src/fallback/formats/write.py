@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,7 +123,8 @@ def _tabular(order: Order, desk: _Desk, problems: list[Finding]) -> Iterator[tup
         yield desk.shape.order_type, [_cell(c, order, None, desk, problems) for c in header.columns]
     detail = rows[desk.shape.line_type]
     repeated = {
-        c.index: _cell(c, order, None, desk, problems if desk.format.layout == "line" else [])
+        # A detail row repeats the path of its order's row under the same rules: what is wrong with it is told already.
+        c.index: _cell(c, order, None, desk, [] if desk.format.records and c.field.path else problems)
         for c in detail.columns
         if not c.of_line
     }
@@ -151,7 +151,8 @@ def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems:
     elif text == column.stand_in:
         problem = ("placeholder-taken", f"a value other than the stand-in {quote(text)}", None)
     elif not desk.kind.writable(text, desk.format):
-        problem = ("value-not-writable", "no delimiter, quotation mark or line break: the format has no quoting", None)
+        lacking = "no quoting" if desk.format.delimited.quoting == "none" else "CR at the end of its rows"
+        problem = ("value-not-writable", f"no line break, delimiter or quotation mark: the format has {lacking}", None)
     elif not _encodable(text, desk.format.encoding):
         problem = ("value-not-writable", f"characters that {desk.format.encoding} has", None)
     else:
@@ -200,12 +201,12 @@ def _encodable(text: str, encoding: str) -> bool:
 
 
 def _nested(order: Order, desk: _Desk, problems: list[Finding]) -> list[tuple[int, Any]]:
-    row = desk.shape.rows[0]
+    row, group = desk.shape.rows[0], desk.format.lines_member
     content: dict[str, Any] = {}
     for column in row.columns:
         if column.of_line:
-            if "lines" not in content:
-                content["lines"] = [_line(order, index, row, desk, problems) for index in range(len(order.lines))]
+            if group not in content:
+                content[group] = [_line(order, index, row, desk, problems) for index in range(len(order.lines))]
             continue
         shape.put(content, tuple(column.field.name.split(".")), _member(column, order, None, desk, problems))
     return [(0, content)]
@@ -225,10 +226,13 @@ def _member(column: Column, order: Order, line: int | None, desk: _Desk, problem
     text = _cell(column, order, line, desk, problems)
     if text == "":
         return None
-    return json.loads(text) if column.info is not None and column.info.kind == "integer" else text
+    return int(text) if column.whole else text
 
 
 def _trailer(orders: Sequence[Order], desk: _Desk) -> tuple[int, list[str]]:
     values = shape.totals(orders, hash_total(order.order_number for order in orders))
-    row = desk.shape.rows[desk.shape.trailer_type]
-    return desk.shape.trailer_type, [c.write(values[str(c.field.path)]) for c in row.columns]
+    columns = desk.shape.rows[desk.shape.trailer_type].columns
+    return desk.shape.trailer_type, [
+        c.write(values[c.field.path]) if c.field.path else c.field.constant or desk.codes[str(c.field.code)]
+        for c in columns
+    ]

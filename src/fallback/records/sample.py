@@ -86,7 +86,7 @@ def _order(
                 sku=sku,
                 description=f"Article {sku}",
                 quantity=chance.choice((1, 1, 1, 2, 3, 12)),
-                unit_price=Decimal(chance.randrange(500, 9900)) / 100,
+                unit_price=Decimal(chance.randrange(500, 9900)).scaleb(-2),
                 properties=(Property(name="Engraving", value="For A. & B."),) if chance.random() < 0.1 else (),
             )
             for index, sku in enumerate(chosen, start=1)

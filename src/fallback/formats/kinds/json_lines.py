@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from fallback.formats.kinds.ends import ends_fault, unify
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
@@ -29,8 +31,11 @@ def _no_constant(name: str) -> Any:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
 
 
-def read(text: str, fmt: Format) -> Iterator[Row | Fault]:  # noqa: ARG001 - the verb of the family
+def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The objects of a file, and a Fault for each line that is not one."""
+    text, fault = unify(text, fmt)
+    if fault is not None:
+        yield fault
     lines = text.split("\n")
     cut = lines.pop()
     number = 0
@@ -46,6 +51,10 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:  # noqa: ARG001 - the
         # Whole, but for its line end: nothing proves that it is the whole line.
         cells = row.cells if isinstance(row, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
+    if fault is None and fmt.newline != "cr":
+        ends = Counter("\r\n" if line[-1:] == "\r" else "\n" for line in lines)
+        if (fault := ends_fault(ends, fmt)) is not None:
+            yield fault
 
 
 def _row(line: str, at: int, number: int) -> Row | Fault:
