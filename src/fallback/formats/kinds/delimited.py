@@ -88,7 +88,8 @@ def _join(lines: list[str], first: int, delimiter: str) -> tuple[str, int] | Non
     grammar = _grammar(delimiter)
     pieces, number = [lines[first]], first + 1
     size, rest = len(lines[first]), lines[first]
-    while grammar.open.fullmatch(rest):
+    # Where a mark is open their number is odd, which is sooner counted than the grammar is read.
+    while rest.count('"') % 2 and grammar.open.fullmatch(rest):
         closed = None
         while closed is None:
             if number == len(lines) or size > _MOST_IN_A_RECORD:
