@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fallback.agreement import Agreement
-from fallback.documents.base import Counts, State
-from fallback.documents.manifest import DeclaredOrder, FileEntry, FormatRef, Manifest
+from fallback.documents.base import Counts, FormatRef, State
+from fallback.documents.manifest import DeclaredOrder, FileEntry, Manifest
 from fallback.documents.receipt import (
     RESEND,
     AnsweredOrder,

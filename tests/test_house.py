@@ -53,7 +53,7 @@ ROOMS = (
 """A room imports only from rooms before it in this list, and within itself."""
 
 PURE_ROOMS = ("records", "documents", "render", "formats", "platforms", "clock", "reconciliation")
-FINDS_FILES = ("fallback.formats.library", "fallback.platforms")
+FINDS_FILES = ("fallback.formats.library", "fallback.platforms.population")
 """The two modules of pure rooms that may look at files: formats are found, payloads are read."""
 
 WORLD_MODULES = words("""

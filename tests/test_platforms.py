@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from fallback.errors import FallbackError, WrongUse
 from fallback.findings import CATALOGUE, Finding
-from fallback.platforms import PLATFORMS, canonical, guess_platform, payload, read_orders, read_payload
+from fallback.platforms import canonical, payload
 from fallback.platforms.base import Eligibility, Excluded, Source
+from fallback.platforms.payload import read_payload
+from fallback.platforms.population import PLATFORMS, guess_platform, read_orders
 from fallback.records.order import Line, Order, Property, ShipTo
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)

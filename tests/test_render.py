@@ -519,7 +519,7 @@ Differences
   - acme:shopify:3:0: in the warehouse more than once (file, integration)
 
 Next
-  Start the fallback: `fallback run`.
+  Start the fallback: `fallback export PAYLOAD --integration paused --confirmed-by NAME`.
 """
     )
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from fallback.errors import FallbackError
 from fallback.findings import CATALOGUE, Finding
-from fallback.platforms import guess_platform, shopify
+from fallback.platforms import shopify
 from fallback.platforms.base import Eligibility, Excluded, Source
 from fallback.platforms.payload import read_payload
+from fallback.platforms.population import guess_platform
 from fallback.records.order import Order
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,24 +20,28 @@ def write_file(path: Path, data: bytes, *, replace: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write_whole(part, data)
-            if replace:
-                part.replace(path)
-            else:
-                os.link(part, path)  # unlike rename, link never replaces
+            _publish(part, path, data, replace=replace)
         finally:
             part.unlink(missing_ok=True)
         _sync_folder(path.parent)
-    except FileExistsError:
-        if path.is_file() and path.read_bytes() == data:
-            return
-        raise Refused(
-            "name-taken", f"{path} is there with other bytes", hint="move it away, or use another name"
-        ) from None
     except OSError as error:
         reason = error.strerror or "cannot be written"
         raise FallbackError(
             "file-unwritable", f"{path}: {reason}", hint="check the folder, its permissions and the free space"
         ) from None
+
+
+def _publish(part: Path, path: Path, data: bytes, *, replace: bool) -> None:
+    if replace:
+        part.replace(path)
+        return
+    try:
+        os.link(part, path)  # unlike rename, link never replaces
+    except FileExistsError:
+        if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
+            raise Refused(
+                "name-taken", f"{path} is there with other bytes", hint="move it away, or use another name"
+            ) from None
 
 
 def _write_whole(part: Path, data: bytes) -> None:

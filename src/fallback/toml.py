@@ -20,10 +20,13 @@ def read_toml(file: Path, model: type[Model], code: str) -> Model:
         return model.model_validate(content)
     except OSError as error:
         raise FallbackError("file-unreadable", f"{file}: {error.strerror or 'cannot be read'}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise FallbackError(code, f"{file} is not UTF-8 text at line {line:,}: save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise FallbackError(code, f"{file} is not TOML: {error}") from None
     except ValidationError as error:
-        places = "\n".join(f"  {toml_place(item)}" for item in error.errors(include_url=False))
+        places = "\n".join(f"  {toml_place(item)}" for item in error.errors(include_url=False, include_input=False))
         raise FallbackError(code, f"{file.name} is wrong at {error.error_count()} place(s):\n{places}") from None
 
 
@@ -31,6 +34,27 @@ _TOML_WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not a key of this section",
     "literal_error": "may be {expected}",
+    "string_type": "is text in quotation marks",
+    "string_pattern_mismatch": "does not have the agreed form {pattern}",
+    "string_too_short": "is empty",
+    "int_type": "is a whole number",
+    "int_parsing": "is a whole number",
+    "int_from_float": "is a whole number",
+    "greater_than_equal": "is {ge} or more",
+    "bool_type": "is true or false",
+    "bool_parsing": "is true or false",
+    "date_type": "is a date such as 2026-11-23",
+    "date_parsing": "is a date such as 2026-11-23",
+    "date_from_datetime_parsing": "is a date such as 2026-11-23",
+    "date_from_datetime_inexact": "is a date such as 2026-11-23, without a time",
+    "time_type": "is a time of day such as 14:00",
+    "time_parsing": "is a time of day such as 14:00",
+    "time_delta_type": "is a duration such as PT60M or P15D",
+    "time_delta_parsing": "is a duration such as PT60M or P15D",
+    "tuple_type": "is a list in brackets",
+    "too_short": "is empty",
+    "dict_type": "is a section of its own",
+    "model_type": "is a section of its own",
 }
 
 
@@ -40,5 +64,7 @@ def toml_place(item: Any) -> str:
     words = _TOML_WORDS.get(item["type"], "")
     if words:
         return f"{path} {words.format(**item.get('ctx', {}))}"
+    if item["type"] != "value_error":  # what a library would say of it is not for a shift lead
+        return f"{path} does not have the form that is needed here"
     message = item["msg"].removeprefix("Value error, ")
     return f"{path}: {message[:1].lower()}{message[1:]}"

@@ -14,9 +14,8 @@ from fallback.agreement import Agreement
 from fallback.brand.outbox import Outbox
 from fallback.brand.standing import Standing
 from fallback.delivery.drop import safe_name, sha256
-from fallback.documents.base import Counts, State, moment
+from fallback.documents.base import MANIFEST_SUFFIX, Counts, State, moment
 from fallback.documents.manifest import (
-    SUFFIX,
     DeclaredOrder,
     ExcludedOrder,
     FileEntry,
@@ -32,8 +31,8 @@ from fallback.formats.spec import Format
 from fallback.formats.write import write
 from fallback.mapping import Mapping as Crosswalk
 from fallback.mapping import load_mapping
-from fallback.platforms import Population, read_orders
 from fallback.platforms.base import Eligibility
+from fallback.platforms.population import Population, read_orders
 from fallback.records.order import Order, fingerprint
 from fallback.records.paths import without
 from fallback.validation.checks import DRILL_FILE, DRILL_ORDER
@@ -108,16 +107,12 @@ def export(
     desk = _Desk(agreement, population, outbox.open_keys(state), fmt, show_values)
     chosen = desk.choose(crosswalk(agreement))
     _same_state(chosen, state)
-    if len(chosen) > agreement.limits.max_orders_per_file:
-        raise FallbackError(
-            "orders-over-limit",
-            f"{len(chosen):,} orders are to go, the agreement allows {agreement.limits.max_orders_per_file:,} a file",
-            hint="export the payload in parts, or agree on a higher limit",
-        )
+    _within(len(chosen), agreement.limits.max_orders_per_file, "orders")
     written = write(fmt, chosen, codes=agreement.codes, key=agreement.key, show_values=show_values)
     desk.refuse(written.findings, chosen, written.orders)
     if not written.orders:
         return desk.result(None, None, None)
+    _within(len(written.data), agreement.limits.max_bytes, "bytes")
     _read_back(fmt, written.data, written.orders, agreement.codes, agreement.brand)
     number = sequence or outbox.next_sequence(state)
     name = file_name(fmt, brand=agreement.brand, now=now, sequence=number, state=state)
@@ -138,10 +133,33 @@ def export(
         integration=integration or Integration(),
     )
     path = (out if out is not None else agreement.path(agreement.local.outgoing)) / name
-    write_file(path, written.data)
-    write_file(path.with_name(manifest.name), manifest.to_bytes())
-    outbox.register_export(manifest)
+    _publish(path, written.data, manifest, outbox)
     return desk.result(path, manifest, written.data)
+
+
+def _within(found: int, most: int, unit: str) -> None:
+    """The warehouse refuses a file beyond the agreed limits: it is not made."""
+    if found > most:
+        raise FallbackError(
+            "orders-over-limit",
+            f"{found:,} {unit} are to go, the agreement allows {most:,} a file",
+            hint="export the payload in parts, or agree on a higher limit",
+        )
+
+
+def _publish(path: Path, data: bytes, manifest: Manifest, outbox: Outbox) -> None:
+    """The file, its manifest and the memory of it: all three, or nothing under the final names."""
+    made: list[Path] = []
+    try:
+        for target, content in ((path, data), (manifest_path(path), manifest.to_bytes())):
+            there = target.exists()
+            write_file(target, content)
+            made += [] if there else [target]
+        outbox.register_export(manifest)
+    except FallbackError:
+        for target in made:
+            target.unlink(missing_ok=True)
+        raise
 
 
 def export_plain(
@@ -162,6 +180,7 @@ def export_plain(
         payloads, brand=brand, platform=platform, eligibility=eligibility or Eligibility(), now=now,
         show_values=show_values,
     )  # fmt: skip
+    _same_state(population.orders, "live")
     written = write(format, population.orders, show_values=show_values)
     findings = (*population.findings, *written.findings)
     excluded = Counter(one.code for one in population.excluded)
@@ -223,6 +242,7 @@ class _Desk:
     def choose(self, mapping: Crosswalk) -> list[Order]:
         """The orders to write, mapped, with their revisions. Every other one is left out with its code."""
         chosen = []
+        told: set[str] = set()
         keys = Counter(self.agreement.key(order) for order in self.population.orders)
         for order in self.population.orders:
             key = self.agreement.key(order)
@@ -233,8 +253,12 @@ class _Desk:
             elif standing is None and self._grouped_otherwise(order):
                 self.leave_out(order, "group-changed")
             elif keys[key] > 1:
-                found = Finding("order-doubled", order=order.order_number, found=f"{keys[key]} orders of one key")
-                self.findings.append(found)
+                if key not in told:
+                    found, expected = f"{keys[key]} orders of the key {key}", "one"
+                    self.findings.append(
+                        Finding("order-doubled", order=order.order_number, found=found, expected=expected)
+                    )
+                told.add(key)
                 self.leave_out(order, "refused-here")
             elif isinstance(mapped, list):
                 self.findings += mapped
@@ -358,4 +382,4 @@ def file_name(fmt: Format, *, brand: str, now: datetime, sequence: int, state: S
 
 def manifest_path(path: Path) -> Path:
     """Where the manifest of a file lies."""
-    return path.with_name(path.name + SUFFIX)
+    return path.with_name(path.name + MANIFEST_SUFFIX)

@@ -11,8 +11,7 @@ from fallback.agreement import Agreement
 from fallback.brand.outbox import Outbox, OutboxFile
 from fallback.brand.standing import answered_orders
 from fallback.delivery.drop import Delivered, Drop, sha256
-from fallback.documents.base import State
-from fallback.documents.manifest import SUFFIX as MANIFEST_SUFFIX
+from fallback.documents.base import MANIFEST_SUFFIX, State
 from fallback.documents.manifest import FileEntry, Manifest
 from fallback.documents.receipt import INSIDE, AnsweredOrder, Receipt, Stage
 from fallback.documents.receipt import SUFFIX as RECEIPT_SUFFIX

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fallback.cli.common import say, wall_clock
+from fallback.cli.common import emit, json_option, say, wall_clock
+from fallback.errors import FallbackError, WrongUse
+
+if TYPE_CHECKING:
+    from fallback.agreement import Agreement
 
 _AGREEMENT = """\
 # The agreement between {brand} and {warehouse}. Both sides hold this file; `fallback check` prints its hash.
@@ -24,7 +34,7 @@ org = "{brand}"
 org = "{warehouse}"
 
 [format]
-orders = "{format}"
+orders = {format}
 order_key = "{{brand}}:{{platform}}:{{order_id}}:{{group}}"
 on_existing = "reject"                  # what the WMS does with an order number that it knows
 load_mode = "all-valid"                 # or all-or-nothing
@@ -36,8 +46,8 @@ owner = "{brand}.it"
 
 [[cutoffs]]
 id = "daily"
-time = "{cutoff}"
-zone = "{zone}"
+time = {cutoff}
+zone = {zone}
 days = ["mon", "tue", "wed", "thu", "fri"]
 window = "PT60M"                        # orders missing from the WMS when it has passed make the fallback due
 
@@ -53,7 +63,7 @@ acknowledge = {{ from = "delivered", to = "received", limit = "PT15M", owner = "
 load = {{ from = "delivered", to = "processed", limit = "PT60M", owner = "warehouse" }}
 
 [delivery]
-{delivery}
+primary = {{ {endpoint} }}
 manifest = "before"
 proof = "hash"
 
@@ -63,7 +73,6 @@ max_units_per_order = 500
 max_bytes = 20000000
 """
 
-_SKU_MAP = "from,to,note\n{rows}"
 _SERVICE_MAP = """from,to,carrier,note
 Standard,STD,,
 Express,EXP,,
@@ -77,24 +86,26 @@ Free Shipping,STD,,
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Take this agreement instead of writing one.")
 @click.option("--brand", help="The brand's code, such as acme.")
 @click.option("--warehouse", help="The warehouse's code, such as northdock.")
-@click.option("--format", "format_name", default="order-lines-csv", show_default=True, help="The agreed file format.")
+@click.option("--format", "format_name", help="A shipped format, or a format.toml.", show_default="order-lines-csv")
 @click.option("--drop", help="folder:PATH, or sftp://USER@HOST:PORT/FOLDER where FOLDER holds in/ and out/.")
 @click.option("--host-key", help="The server's SHA256 fingerprint, told over a trusted channel.")
 @click.option("--key-file", help="This machine's SSH key, for sftp.")
-@click.option("--cutoff", default="14:00", show_default=True, help="The daily cut-off, in the warehouse's zone.")
-@click.option("--zone", default="UTC", show_default=True, help="The warehouse's IANA time zone.")
+@click.option("--cutoff", help="The daily cut-off, in the warehouse's zone.", show_default="14:00")
+@click.option("--zone", help="The warehouse's IANA time zone.", show_default="UTC")
+@json_option
 def command(
     folder: Path,
     side: str,
     source: Path | None,
     brand: str | None,
     warehouse: str | None,
-    format_name: str,
+    format_name: str | None,
     drop: str | None,
     host_key: str | None,
     key_file: str | None,
-    cutoff: str,
-    zone: str,
+    cutoff: str | None,
+    zone: str | None,
+    as_json: bool,
 ) -> int:
     """Make FOLDER with an agreement, this side's local.toml, maps and a sample payload.
 
@@ -105,85 +116,164 @@ def command(
       fallback init acme --brand acme --warehouse northdock --drop folder:drop
       fallback init northdock --side warehouse --from acme/agreement.toml --drop folder:drop
     """
+    fixed = {"--brand": brand, "--warehouse": warehouse, "--format": format_name, "--cutoff": cutoff, "--zone": zone}
+    if source and (given := [name for name, value in fixed.items() if value is not None]):
+        raise click.UsageError(f"--from takes the agreement as it is: without {', '.join(given)}.")
     from fallback.agreement import load_agreement
-    from fallback.files import write_file
 
-    drop = drop or click.prompt("Where is the drop? folder:PATH or sftp://USER@HOST:PORT/FOLDER")
+    theirs = load_agreement(source) if source else None
+    drop = drop or _ask("--drop", "Where is the drop? folder:PATH or sftp://USER@HOST:PORT/FOLDER")
     endpoint, login = _endpoint(drop, host_key, key_file)
-    files: dict[str, str] = {}
-    if source is None:
-        brand = brand or click.prompt("The brand's code", default="acme")
-        warehouse = warehouse or click.prompt("The warehouse's code", default="northdock")
-        today = wall_clock().date()
-        files["agreement.toml"] = _AGREEMENT.format(
-            brand=brand,
-            warehouse=warehouse,
-            format=format_name,
-            cutoff=cutoff,
-            zone=zone,
-            today=today,
-            review=today + timedelta(days=180),
-            delivery=endpoint,
+    if theirs is None:
+        chosen, files = _format_file(format_name or "order-lines-csv")
+        files |= _new_agreement(
+            brand=_code("--brand", brand or _ask("--brand", "The brand's code", "acme")),
+            warehouse=_code("--warehouse", warehouse or _ask("--warehouse", "The warehouse's code", "northdock")),
+            format=_quoted(chosen),
+            cutoff=_quoted(cutoff or "14:00"),
+            zone=_quoted(zone or "UTC"),
+            endpoint=", ".join(f"{name} = {_quoted(value)}" for name, value in endpoint.items()),
+            today=wall_clock().date(),
         )
-        files |= _brand_files()
     else:
-        files["agreement.toml"] = load_agreement(source).text
+        _same_drop(theirs, endpoint)
+        files = {"agreement.toml": theirs.text, **_of_source(theirs, side)}
+    if side == "brand":
+        maps = (theirs.mapping.sku, theirs.mapping.service) if theirs else ("sku-map.csv", "service-map.csv")
+        for name, text in _brand_files(*maps):
+            files.setdefault(name, text)
     files["local.toml"] = _local(side, login)
-    for name in files:
-        if (folder / name).exists():
-            raise click.UsageError(f"{folder / name} is there already; nothing was written.")
-    for name, text in files.items():
-        write_file(folder / name, text.encode())
-    terms = load_agreement(folder)
-    terms.open_format()
-    _make_folders(drop)
+    terms = _write(folder, files, new=theirs is None)
+    if as_json:
+        emit({"schema": "fallback.init/1", "agreement": terms.ref.model_dump(), "files": [*files]})
+        return 0
     for name in files:
         click.echo(folder / name)
     say(f"agreement {terms.id} version {terms.version}: sha256 {terms.sha256[:12]}, the same on both sides")
-    say(f"next: cd {folder} && fallback status")
+    say(f"next: cd {shlex.quote(str(folder))} && fallback status")
     return 0
 
 
-def _endpoint(drop: str, host_key: str | None, key_file: str | None) -> tuple[str, str]:
-    """The agreement's line for a drop, and this machine's login in local.toml."""
+def _ask(option: str, question: str, default: str | None = None) -> str:
+    """What was not told; where nobody answers, say which option is missing."""
+    try:
+        answer: str = click.prompt(question, default=default, err=True)
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        click.echo(err=True)
+        raise click.UsageError(f"{option} is missing, and nobody is there to be asked.") from None
+    return answer
+
+
+def _code(option: str, text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,29}", text):
+        raise click.UsageError(f"{option} is a code of small letters, digits and dashes, such as acme.")
+    return text
+
+
+def _quoted(value: str | int) -> str:
+    return json.dumps(value, ensure_ascii=False)  # TOML's basic strings and integers are written as in JSON
+
+
+def _new_agreement(*, today: date, **terms: str) -> dict[str, str]:
+    return {"agreement.toml": _AGREEMENT.format(today=today, review=today + timedelta(days=180), **terms)}
+
+
+def _write(folder: Path, files: Mapping[str, str], *, new: bool) -> Agreement:
+    """Write all files once they are known to be sound and none is there already."""
+    from fallback.agreement import load_agreement
+    from fallback.delivery import open_drop
+    from fallback.files import write_file
+
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"{folder} is a file.")
+    for name in files:
+        if (folder / name).exists():
+            raise click.UsageError(f"{folder / name} is there already; nothing was written.")
+    with TemporaryDirectory() as scratch:
+        for name, text in files.items():
+            write_file(Path(scratch) / name, text.encode())
+        try:
+            load_agreement(scratch).open_format()
+        except FallbackError as error:
+            if not new:
+                raise
+            text = f"this does not make an agreement, nothing was written: {error.message}"
+            raise WrongUse("wrong-use", text, hint=error.hint or "correct the options") from None
+    for name, text in files.items():
+        write_file(folder / name, text.encode())
+    terms = load_agreement(folder)
+    if terms.delivery.primary.kind == "folder":
+        open_drop(terms, create=True).close()
+    return terms
+
+
+# --- the drop
+
+
+def _endpoint(drop: str, host_key: str | None, key_file: str | None) -> tuple[dict[str, str | int], str]:
+    """The agreement's endpoint for a drop, and this machine's login in local.toml."""
     from urllib.parse import urlsplit
 
     kind, _, rest = drop.partition(":")
     if kind == "folder" and rest:
-        root = _root(rest)
-        return 'primary = { kind = "folder", in = "in", out = "out" }', f"root = {_quoted(str(root))}\n"
+        # Where the user stands when typing it, whatever folder is being made.
+        root = Path(rest).expanduser().absolute()
+        return {"kind": "folder", "in": "in", "out": "out"}, f"root = {_quoted(str(root))}\n"
     try:
         parts = urlsplit(drop)
         port = parts.port or 22
     except ValueError:
-        raise click.UsageError("--drop: the port is not a number") from None
+        raise click.UsageError("--drop: the port is not a number up to 65535.") from None
     if kind != "sftp" or not parts.hostname or not parts.username:
-        raise click.UsageError("--drop is folder:PATH or sftp://USER@HOST:PORT/FOLDER")
+        raise click.UsageError("--drop is folder:PATH or sftp://USER@HOST:PORT/FOLDER.")
     if parts.password:
-        raise click.UsageError("--drop: never a password; put the name of an environment variable into local.toml")
+        raise click.UsageError("--drop: never a password; put the name of an environment variable into local.toml.")
     base = parts.path.rstrip("/")
-    key = f", host_key = {_quoted(host_key)}" if host_key else ""
-    line = (
-        f'primary = {{ kind = "sftp", host = {_quoted(parts.hostname)}, port = {port}, '
-        f"in = {_quoted(base + '/in')}, out = {_quoted(base + '/out')}{key} }}"
-    )
+    endpoint: dict[str, str | int] = {"kind": "sftp", "host": parts.hostname, "port": port}
+    endpoint |= {"in": f"{base}/in", "out": f"{base}/out"}
+    if host_key:
+        endpoint["host_key"] = host_key
     login = f"user = {_quoted(parts.username)}\n"
     if key_file:
         login += f"key_file = {_quoted(str(Path(key_file).expanduser().absolute()))}\n"
     else:
         login += 'password_env = "FALLBACK_PASSWORD"   # the name of the variable, never the password\n'
-    return line, login
+    return endpoint, login
 
 
-def _root(path: str) -> Path:
-    """The drop's folder: where the user stands when typing it, whatever folder is being made."""
-    return Path(path).expanduser().absolute()
+def _same_drop(theirs: Agreement, endpoint: Mapping[str, Any]) -> None:
+    """Refuse another drop than the agreed one: only the login, and where a folder is mounted, are this machine's."""
+    agreed = theirs.delivery.primary.model_dump(by_alias=True)
+    compared = ["kind"] if endpoint["kind"] == "folder" else list(endpoint)
+    if wrong := [name for name in compared if agreed[name] != endpoint[name]]:
+        found = ", ".join(f"{name} {agreed[name]}" for name in wrong)
+        raise click.UsageError(f"--drop is not the agreement's: agreed is {found}.")
 
 
-def _quoted(text: str) -> str:
-    import json
+# --- the files
 
-    return json.dumps(text, ensure_ascii=False)  # a TOML basic string and a JSON string are written alike
+
+def _format_file(name: str) -> tuple[str, dict[str, str]]:
+    """What a new agreement calls its format. One of their own is copied beside it, so that both sides hold it."""
+    from fallback.formats.library import load_format, shipped
+
+    if name in shipped():
+        return name, {}
+    load_format(name)
+    file = Path(name) / "format.toml" if Path(name).is_dir() else Path(name)
+    return file.name, {file.name: file.read_text("utf-8")}
+
+
+def _of_source(theirs: Agreement, side: str) -> dict[str, str]:
+    """The files that the other side's agreement needs beside it: its own format, and for a brand its maps."""
+    own = Path(theirs.format.orders)
+    names = [str(own / "format.toml" if (theirs.folder / own).is_dir() else own)]
+    if side == "brand":
+        names += [name for name in (theirs.mapping.sku, theirs.mapping.service, theirs.mapping.uom) if name]
+    inside = [name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts]
+    return {name: (theirs.folder / name).read_text("utf-8") for name in inside if (theirs.folder / name).is_file()}
 
 
 def _local(side: str, login: str) -> str:
@@ -201,19 +291,13 @@ def _local(side: str, login: str) -> str:
     )
 
 
-def _brand_files() -> dict[str, str]:
+def _brand_files(sku_map: str | None, service_map: str | None) -> Iterator[tuple[str, str]]:
+    """Maps to begin with, under their agreed names, and a payload to try them on."""
     from fallback.cli.samples import payload
     from fallback.records.sample import SKUS
 
-    rows = "".join(f"{sku},{sku},\n" for sku in SKUS)
-    return {
-        "sku-map.csv": _SKU_MAP.format(rows=rows),
-        "service-map.csv": _SERVICE_MAP,
-        "sample-orders.json": payload(wall_clock()),
-    }
-
-
-def _make_folders(drop: str) -> None:
-    if drop.startswith("folder:"):
-        for name in ("in", "out"):
-            (_root(drop.partition(":")[2]) / name).mkdir(parents=True, exist_ok=True)
+    if sku_map:
+        yield sku_map, "from,to,note\n" + "".join(f"{sku},{sku},\n" for sku in SKUS)
+    if service_map:
+        yield service_map, _SERVICE_MAP
+    yield "sample-orders.json", payload(wall_clock())

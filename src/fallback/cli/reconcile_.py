@@ -52,7 +52,7 @@ def command(
     """
     from fallback.brand.outbox import open_outbox
     from fallback.brand.outgoing import crosswalk
-    from fallback.platforms import read_orders
+    from fallback.platforms.population import read_orders
     from fallback.reconciliation import Expected, reconcile
     from fallback.records.order import Order, fingerprint
     from fallback.render.text import reconciliation_text

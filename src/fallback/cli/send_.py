@@ -57,11 +57,11 @@ def command(file: Path, agreement: Path | None, drill: bool, as_json: bool) -> i
 
 def _is_fallback_file(file: Path) -> None:
     """Say at once what is wrong with a name that cannot be meant."""
-    from fallback.documents.manifest import SUFFIX
+    from fallback.documents.base import MANIFEST_SUFFIX
     from fallback.errors import FallbackError, WrongUse
 
-    if file.name.endswith(SUFFIX):
-        own = file.with_name(file.name.removesuffix(SUFFIX))
+    if file.name.endswith(MANIFEST_SUFFIX):
+        own = file.with_name(file.name.removesuffix(MANIFEST_SUFFIX))
         raise WrongUse("wrong-use", f"{file.name} is a manifest; it goes with its file", hint=f"fallback send {own}")
     if not file.is_file():
         raise FallbackError("file-unreadable", f"{file}: there is no such file", hint="check the name and the folder")

@@ -105,14 +105,14 @@ def _brand(terms: Agreement) -> dict[str, Any]:
 
 def _warehouse(terms: Agreement) -> dict[str, Any]:
     from fallback.delivery import open_drop
-    from fallback.documents.manifest import SUFFIX
+    from fallback.documents.base import MANIFEST_SUFFIX
     from fallback.errors import FallbackError
     from fallback.render.words import count
 
     try:
         with open_drop(terms) as drop:
-            waiting = [entry.name for entry in drop.list("in") if not entry.name.endswith(SUFFIX)]
-            unfinished = [entry.name for entry in drop.list("work") if not entry.name.endswith(SUFFIX)]
+            waiting = [entry.name for entry in drop.list("in") if not entry.name.endswith(MANIFEST_SUFFIX)]
+            unfinished = [entry.name for entry in drop.list("work") if not entry.name.endswith(MANIFEST_SUFFIX)]
     except FallbackError as error:
         lines = [f"drop       cannot be seen: {error.message} ({error.code})"]
         return {"lines": lines, "next": "fallback check --connect"}

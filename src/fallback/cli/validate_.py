@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fallback.cli.common import agreement_option, emit, item_list, json_option, load_agreement, show_values_option
+from fallback.cli.common import agreement_option, emit, item_list, json_option, load_agreement, say, show_values_option
+
+if TYPE_CHECKING:
+    from fallback.agreement import Agreement
+    from fallback.documents.report import Report
+    from fallback.formats.spec import Format
+
+_STDIN = Path("-")
 
 
 @click.command("validate")
@@ -34,16 +43,21 @@ def command(
 ) -> int:
     """Check files: which of their orders may be loaded?
 
-    Reads NAME.manifest.json beside each file. Exit code 0 when every order may be loaded, else 1.
+    Reads NAME.manifest.json beside each file; FILES - reads standard input. Exit code 0 when every order may be loaded,
+    else 1. With --json, several files give one list of reports.
 
     \b
-    Example:
+    Examples:
       fallback validate ACME_ORDERS_20261123T140000Z_000001.csv --format order-lines-csv
+      fallback validate outgoing/*.csv --html report.html
     """
+    outputs = [path for path in (orders_out, accepted_out, html_out) if path is not None]
     if format_name and agreement:
         raise click.UsageError("Give --agreement or --format, not both.")
-    if len(files) > 1 and (orders_out or accepted_out or html_out):
+    if len(files) > 1 and outputs:
         raise click.UsageError("--orders, --accepted and --html are for one file.")
+    if len({path.resolve() for path in (*files, *outputs)}) < len(files) + len(outputs):
+        raise click.UsageError("Each file once: an output never takes the place of what is read.")
     from fallback.formats.library import load_format
     from fallback.render.text import report_text
     from fallback.validation import validate
@@ -51,25 +65,47 @@ def command(
     terms = None if format_name else load_agreement(agreement)
     fmt = load_format(format_name) if format_name else terms.open_format()  # type: ignore[union-attr]
     items = item_list(terms, skus)
-    reports = [validate(file, agreement=terms, format=fmt, skus=items, show_values=show_values) for file in files]
-    if orders_out or accepted_out or html_out:
-        from fallback.files import write_file
-        from fallback.formats.write import write
-
-        if orders_out:
-            text = "".join(order.model_dump_json() + "\n" for order in reports[0].orders)
-            write_file(orders_out, text.encode(), replace=True)
-        if accepted_out:
-            key = terms.key if terms else None
-            made = write(fmt, reports[0].orders, codes=terms.codes if terms else None, key=key)
-            write_file(accepted_out, made.data, replace=True)
-        if html_out:
-            from fallback.render.html import report_html
-
-            write_file(html_out, report_html(reports[0]).encode(), replace=True)
+    reports = [
+        validate(
+            sys.stdin.buffer.read() if file == _STDIN else file,
+            name="standard input" if file == _STDIN else None,
+            agreement=terms,
+            format=fmt,
+            skus=items,
+            show_values=show_values,
+        )
+        for file in files
+    ]
+    code = max(report.exit_code for report in reports)
+    if outputs:
+        code = max(code, _write(reports[0], fmt, terms, orders_out, accepted_out, html_out))
     if as_json:
         documents = [report.document() for report in reports]
         emit(documents[0] if len(documents) == 1 else documents)
     else:
         click.echo("\n".join(report_text(report).rstrip() for report in reports))
-    return max(report.exit_code for report in reports)
+    return code
+
+
+def _write(
+    report: Report, fmt: Format, terms: Agreement | None, orders: Path | None, accepted: Path | None, html: Path | None
+) -> int:
+    """Write what was asked for; 1 where a good order does not fit into the file of accepted ones."""
+    from fallback.files import write_file
+    from fallback.formats.write import write
+    from fallback.render.html import report_html
+    from fallback.render.text import finding_text
+
+    code = 0
+    if orders:
+        text = "".join(order.model_dump_json() + "\n" for order in report.orders)
+        write_file(orders, text.encode(), replace=True)
+    if accepted:
+        made = write(fmt, report.orders, codes=terms.codes if terms else None, key=terms.key if terms else None)
+        for finding in made.findings:
+            say(finding_text(finding))
+            code = 1
+        write_file(accepted, made.data, replace=True)
+    if html:
+        write_file(html, report_html(report).encode(), replace=True)
+    return code

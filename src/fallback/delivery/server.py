@@ -134,7 +134,10 @@ class LoopbackServer:
             transport.add_server_key(self._host_key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
             with self._lock:
-                self._transports = {other for other in self._transports if other.is_alive()} | {transport}
+                ended = {other for other in self._transports if not other.is_alive()}
+                self._transports = (self._transports - ended) | {transport}
+            for other in ended:
+                _cut(other)
             # With an event it returns at once: the next caller need not wait for this one's handshake.
             transport.start_server(event=Event(), server=_Door(self, transport))
 
@@ -353,3 +356,4 @@ def _cut(transport: paramiko.Transport) -> None:
     with suppress(OSError):
         transport.sock.shutdown(socket.SHUT_RDWR)
     transport.close()
+    transport.packetizer.complete_handshake()  # its timer runs on where the handshake was not finished

@@ -354,6 +354,7 @@ def _hang_up(transport: paramiko.Transport | None) -> None:
         with suppress(OSError):
             transport.sock.shutdown(socket.SHUT_RDWR)  # wakes the library's thread at once
         transport.close()
+        transport.packetizer.complete_handshake()  # its timer runs on where the handshake was not finished
         if transport.is_alive():
             transport.join(1.0)
 

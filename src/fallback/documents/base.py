@@ -11,6 +11,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, Vali
 from fallback.errors import FallbackError
 from fallback.records.values import write_instant
 
+MANIFEST_SUFFIX = ".manifest.json"
+"""What the name of a manifest adds to the name of its file."""
+
 State = Literal["live", "drill"]
 Moment = Annotated[AwareDatetime, PlainSerializer(write_instant, return_type=str, when_used="json")]
 
@@ -63,6 +66,14 @@ class AgreementRef(Part):
     """Which agreement a document was made under."""
 
     id: str
+    version: str
+    sha256: str
+
+
+class FormatRef(Part):
+    """Which format a document speaks of."""
+
+    name: str
     version: str
     sha256: str
 

@@ -7,19 +7,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from fallback.documents.base import AgreementRef, Counts, Document, Moment, Part, State
+from fallback.documents.base import (
+    MANIFEST_SUFFIX,
+    AgreementRef,
+    Counts,
+    Document,
+    FormatRef,
+    Moment,
+    Part,
+    State,
+)
 from fallback.records.values import Fingerprint
-
-SUFFIX = ".manifest.json"
 
 SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,149}$")]
 """A file name and nothing else: no folder, no link, no white space, at most 150 characters."""
-
-
-class FormatRef(Part):
-    name: str
-    version: str
-    sha256: str
 
 
 class FileEntry(Part):
@@ -93,7 +94,7 @@ class Manifest(Document):
     @property
     def name(self) -> str:
         """The name of the manifest's own file."""
-        return self.files[0].name + SUFFIX
+        return self.files[0].name + MANIFEST_SUFFIX
 
 
 def hash_total(order_numbers: Iterable[str]) -> str:

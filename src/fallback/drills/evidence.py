@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 
 from fallback.agreement import Agreement
 from fallback.delivery.drop import Delivered
-from fallback.documents.base import AgreementRef
+from fallback.documents.base import MANIFEST_SUFFIX
 from fallback.documents.journal import Commitment, Event, Journal, Mishap, Proof, Side
-from fallback.documents.manifest import SUFFIX as MANIFEST_SUFFIX
 from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import SUFFIX as RECEIPT_SUFFIX
 from fallback.documents.receipt import Receipt
@@ -23,8 +22,7 @@ from fallback.records.order import Order
 
 Say = Callable[[str], None]
 
-_FIGURES = 4
-"""Events that belong to one delivery; while a mishap plays, only its arrival and its last answer are told."""
+# Of each delivery, while a mishap plays, only the arrival and the last answer are told.
 _BRIEF = frozenset({"announced", "received", "checked", "listed"})
 
 
@@ -44,9 +42,7 @@ class Evidence:
     def events(self) -> tuple[Event, ...]:
         return tuple(self._events)
 
-    def note(
-        self, side: Side, step: str, text: str, *, artefact: str | None = None, sha256: str | None = None
-    ) -> None:
+    def note(self, side: Side, step: str, text: str, *, artefact: str | None = None, sha256: str | None = None) -> None:
         """One event, at this instant, in milliseconds."""
         at = self._now().astimezone(UTC)
         self._events.append(
@@ -60,7 +56,14 @@ class Evidence:
                 sha256=sha256,
             )
         )
-        self._say(f"{side:<9}  {step}: {text}")
+        if not self.brief:
+            self._say(f"{side:<9}  {step}: {text}")
+
+    def add_mishap(self, mishap: Mishap, proofs: Iterable[Proof]) -> None:
+        """A mishap that was played, and what it proves."""
+        self.mishaps.append(mishap)
+        self.proofs += proofs
+        self._say(f"{'held' if mishap.held else 'FAILED':<9}  {mishap.title}: {mishap.observed or 'not answered'}")
 
     def saw(self, side: Side) -> Callable[[Delivered, bytes], None]:
         """What notes each file that a side has put on the drop."""
@@ -232,13 +235,12 @@ def no_customer_data(values: Collection[str], documents: Iterable[bytes]) -> Pro
 
 
 def failures_of(
-    commitments: Iterable[Commitment], mishaps: Iterable[Mishap], proofs: Iterable[Proof]
+    commitments: Sequence[Commitment], mishaps: Sequence[Mishap], proofs: Sequence[Proof]
 ) -> tuple[str, ...]:
     """Everything that did not hold, in words. A drill without any of it proves nothing, and has failed too."""
-    found = []
-    for name, items in (("commitment", list(commitments)), ("mishap", list(mishaps)), ("proof", list(proofs))):
-        if not items:
-            found.append(f"no {name} was put to the test")
+    found: list[str] = []
+    kinds = {"commitment": commitments, "mishap": mishaps, "proof": proofs}
+    found += [f"no {kind} was put to the test" for kind, items in kinds.items() if not items]
     for commitment in commitments:
         if not commitment.met:
             took = "not measured" if commitment.actual_s is None else f"took {commitment.actual_s:.1f} s"
@@ -255,7 +257,6 @@ def journal_of(
     *,
     drill_id: str,
     agreement: Agreement,
-    ref: AgreementRef,
     started_at: datetime,
     ended_at: datetime,
     tool: str,
@@ -271,7 +272,7 @@ def journal_of(
         level="loopback",
         started_at=started_at.astimezone(UTC),
         ended_at=ended_at.astimezone(UTC),
-        agreement=ref,
+        agreement=agreement.ref,
         tool=tool,
         events=evidence.events,
         commitments=commitments,

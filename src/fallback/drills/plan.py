@@ -64,10 +64,22 @@ load = {{ from = "delivered", to = "processed", limit = "PT30S", owner = "wareho
 fix = {{ from = "refused", to = "corrected", limit = "PT30S", owner = "brand" }}
 
 [delivery]
-primary = {{ kind = "sftp", host = "127.0.0.1", port = {port}, in = "in", out = "out", host_key = {host_key} }}
-drill = {{ kind = "sftp", host = "127.0.0.1", port = {port}, in = "drill/in", out = "drill/out", host_key = {host_key} }}
 manifest = "before"
 proof = "hash"
+[delivery.primary]
+kind = "sftp"
+host = "127.0.0.1"
+port = {port}
+in = "in"
+out = "out"
+host_key = {host_key}
+[delivery.drill]
+kind = "sftp"
+host = "127.0.0.1"
+port = {port}
+in = "drill/in"
+out = "drill/out"
+host_key = {host_key}
 
 [limits]
 max_orders_per_file = 5000

@@ -26,7 +26,7 @@ from fallback.drills.plan import as_lines
 from fallback.drills.watched import Saw, WatchedDrop
 from fallback.errors import FallbackError, NotConfirmed
 from fallback.files import write_file
-from fallback.platforms import read_orders
+from fallback.platforms.population import read_orders
 from fallback.reconciliation import Expected, read_wms_extract, reconcile
 from fallback.records.order import Order, fingerprint
 from fallback.warehouse.inbox import Received, receive
@@ -35,8 +35,8 @@ from fallback.warehouse.loading import load_from_integration
 from fallback.warehouse.wms import Wms, open_wms
 
 Clock = Callable[[], datetime]
-OPERATOR = "the brand's operator"
-SHIFT_LEAD = "the warehouse's shift lead"
+OPERATOR = "brand operator, played by the drill"
+SHIFT_LEAD = "shift lead, played by the drill"
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -73,7 +73,7 @@ class Brand:
 
     def send(self, exported: Export, drop: Drop | None = None) -> Sent:
         """Send an exported file to the drill's drop, or to another one."""
-        path = _made(exported)
+        path = file_of(exported)
         return send(path, agreement=self.agreement, drop=drop or self.drop, outbox=self.outbox, now=self.now)
 
     def collect(self) -> Collected:
@@ -88,14 +88,14 @@ class Brand:
     def answer(self, exported: Export) -> Receipt:
         """The warehouse's last word on an exported file, collected. Raises NotConfirmed where there is none."""
         self.collect()
-        name = _made(exported).name
+        name = file_of(exported).name
         for file in self.outbox.files("drill"):
             if file.name == name and file.answered and file.receipt is not None:
                 return file.receipt
         raise NotConfirmed("not-confirmed", "the warehouse has not answered for every order of a file of this drill")
 
     def eligible(self, payloads: Sequence[Path]) -> tuple[Order, ...]:
-        """The orders that are to ship, in the warehouse's names; those that have no names there as the shop has them."""
+        """The orders that are to ship, in the warehouse's names; one that has no name there as the shop has it."""
         population = read_orders(
             payloads,
             brand=self.agreement.brand,
@@ -111,10 +111,11 @@ class Brand:
         """The shop against the warehouse's list that lies on the drop."""
         as_of = datetime.strptime(list_name.split("_")[-2], _STAMP).replace(tzinfo=UTC)
         data = self.drop.read("out", list_name, self.agreement.limits.max_bytes)
-        expected = (
-            Expected(self.agreement.key(order), order.ordered_at, fingerprint_of(order, self.agreement))
-            for order in self.eligible(payloads)
-        )
+        orders = self.eligible(payloads)
+        named = keyed(self.agreement, orders)
+        expected = [
+            Expected(key, order.ordered_at, content) for order, (key, content) in zip(orders, named, strict=True)
+        ]
         return reconcile(
             eligible=expected,
             wms=read_wms_extract(data, list_name, self.agreement, as_of),
@@ -188,8 +189,7 @@ class Warehouse:
         stream = io.StringIO(newline="")
         writer = csv.writer(stream)
         writer.writerow(("key", "fingerprint", "state"))
-        for order in self.system_orders():
-            writer.writerow((self.agreement.key(order), fingerprint_of(order, self.agreement), "released"))
+        writer.writerows((*named, "released") for named in keyed(self.agreement, self.system_orders()))
         number = sum(is_list(entry.name) for entry in self.drop.list("out")) + 1
         name = f"DRILL_WMS_{self.now().astimezone(UTC):{_STAMP}}_{number:06d}.csv"
         self.drop.put("out", name, stream.getvalue().encode())
@@ -201,9 +201,10 @@ def is_list(name: str) -> bool:
     return name.startswith("DRILL_WMS_")
 
 
-def fingerprint_of(order: Order, agreement: Agreement) -> str:
-    """The fingerprint under the agreement's key and format."""
-    return fingerprint(order, agreement.key(order), agreement.open_format().drops)
+def keyed(agreement: Agreement, orders: Sequence[Order]) -> list[tuple[str, str]]:
+    """Key and fingerprint of each order, under the agreement."""
+    drops = agreement.open_format().drops
+    return [(key := agreement.key(order), fingerprint(order, key, drops)) for order in orders]
 
 
 def integration_payload(brand: Brand, payloads: Sequence[Path]) -> bytes:
@@ -232,7 +233,8 @@ def open_warehouse(folder: Path, saw: Saw, now: Clock) -> Iterator[Warehouse]:
         yield Warehouse(agreement, ledger, open_wms(agreement, "drill"), WatchedDrop(drop, saw), now, items)
 
 
-def _made(exported: Export) -> Path:
+def file_of(exported: Export) -> Path:
+    """The file that an export made. Raises FallbackError ``nothing-to-export`` where it made none."""
     if exported.path is None:
         raise FallbackError("nothing-to-export", "an export of this drill made no file")
     return exported.path

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fallback.findings import Finding, Place, mask, quote
@@ -19,8 +20,9 @@ from fallback.records.order import Order
 class ReadOrder:
     """One order of a file: the record, or None with the findings that refuse it.
 
-    ``number`` is the order number as the file shows it. ``place`` is its first row, ``line_places`` one a line;
+    ``number`` is what findings call it, see ``order_name``. ``place`` is its first row, ``line_places`` one a line;
     ``key`` is the key that the file carries, where its format does; ``declared_lines`` how many lines it should have.
+    ``identity`` are the texts of its identifying fields by canonical path, so that a refused order can be named.
     """
 
     order: Order | None
@@ -30,6 +32,20 @@ class ReadOrder:
     key: str | None
     findings: tuple[Finding, ...]
     declared_lines: int | None = None
+    identity: tuple[tuple[str, str], ...] = ()
+
+
+def order_name(number: str, record: int) -> str:
+    """What findings call an order: its number, or its place where a damaged row may have something else there."""
+    return number if is_name(number) else f"of record {record}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name an order in a finding: hardly one of a person's name, address or mail can."""
+    return _NAME.fullmatch(text) is not None and text.isprintable()
+
+
+_NAME = re.compile(r"[^\s@]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,11 @@ class Desk:
     defaults: Mapping[str, str]
     show_values: bool
 
+    def fixed(self, column: Column) -> str | None:
+        """What a column of a constant or a code must hold; None where the agreement is not at hand."""
+        spec = column.field
+        return spec.constant if spec.code is None else (self.codes or {}).get(spec.code)
+
 
 @dataclass
 class Assembly:
@@ -50,6 +71,7 @@ class Assembly:
     desk: Desk
     number: str
     place: Place
+    identity: tuple[tuple[str, str], ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
     line_places: list[Place] = field(default_factory=list)
@@ -57,18 +79,27 @@ class Assembly:
     blamed: set[tuple[Any, ...]] = field(default_factory=set)
     texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
     declared_lines: int | None = None
+    declared_units: int | None = None
     key: str | None = None
+    purpose: str | None = None
     poisoned: bool = False
 
     def start_line(self, place: Place) -> None:
         self.lines.append({})
         self.line_places.append(place)
 
+    def take(self, columns: Iterable[Column], cells: Sequence[str], place: Place) -> None:
+        """Take the cells of a row that stand in these columns."""
+        for column in columns:
+            text = cells[column.index]
+            if text or column.required:  # most cells are blank
+                self.cell(column, text, place)
+
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
         loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
-        if text in ("", column.stand_in):
-            if column.field.required and column.stand_in is None:
+        if not text or text == column.stand_in:
+            if column.required and column.stand_in is None:
                 self.blame("value-missing", loc, column, place, found="nothing", expected="a value")
             return
         problem = cell_problem(column.field, text) if column.ruled else None
@@ -90,15 +121,17 @@ class Assembly:
         spec = column.field
         if spec.path == "key":
             self.key = text
-        elif spec.path == "order_lines":
+        elif spec.path == "purpose":
+            self.purpose = text
+        elif spec.path in ("order_lines", "order_units"):
             try:
-                self.declared_lines = column.read(text)
+                setattr(self, _DECLARED[spec.path], column.read(text))
             except CellError as error:
                 self.blame(error.code, loc, column, place, text=text, expected=error.expected)
         else:
-            expected = spec.constant if spec.code is None else (self.desk.codes or {}).get(spec.code)
+            expected = self.desk.fixed(column)
             if expected is not None and text != expected:
-                self.blame("value-wrong", (spec.name,), column, place, text=text, expected=quote(expected))
+                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=quote(expected))
 
     def blame(
         self,
@@ -114,6 +147,8 @@ class Assembly:
         """Add a finding about one value, and remember where, so that the record's own word is not added to it."""
         self.blamed.add(loc)
         line = loc[1] if loc[:1] == ("lines",) and len(loc) > 1 else None
+        if column is not None and column.at:
+            place = replace(place, at=column.at)
         self.findings.append(
             Finding(
                 code,
@@ -132,13 +167,11 @@ class Assembly:
         return number if isinstance(number, int) else index + 1
 
     def shown(self, column: Column | None, text: str) -> str:
-        """A value as a finding may show it. Where a damaged row has shifted its cells, a person's name can stand in
-        any column: a value that cannot be an identifier or a number is not shown in such a column."""
-        if self.desk.show_values:
+        """A value as a finding may show it. Where cells have shifted, a person's data can stand in any column: only
+        what looks like a value of this column is shown in it."""
+        if self.desk.show_values or (column is not None and not column.private and _looks_right(column, text)):
             return quote(text)
-        free = column is None or (column.info is not None and column.info.kind == "text" and not _is_name(column))
-        odd = "@" in text or (not free and any(c.isspace() for c in text.strip()))
-        return mask(text) if (column is not None and column.private) or odd else quote(text)
+        return mask(text)
 
     def finish(self, *, torn: bool = False) -> ReadOrder:
         """The judged order. In a file that is torn, a missing row is known already."""
@@ -151,8 +184,16 @@ class Assembly:
                 self._problem(problem)
         elif not any(f.is_error for f in self.findings):
             order = judged
-        places, findings = tuple(self.line_places), tuple(finding_order(self.findings))
-        return ReadOrder(order, self.number, self.place, places, self.key, findings, self.declared_lines)
+        return ReadOrder(
+            order,
+            self.number,
+            self.place,
+            tuple(self.line_places),
+            self.key,
+            tuple(finding_order(self.findings)),
+            self.declared_lines,
+            self.identity,
+        )
 
     def _count_lines(self, torn: bool) -> None:
         """A lost or doubled row must not make a smaller or larger, valid order; where the cause is known, say that."""
@@ -175,6 +216,14 @@ class Assembly:
                 "line-count", ("order_lines",), column, self.place,
                 found=f"{len(self.lines)} lines", expected=f"{expected}",
             )  # fmt: skip
+        units = [line.get("quantity", 0) for line in self.lines]
+        agreed = self.declared_units in (None, sum(units)) or 0 in units  # a quantity that is wrong has its own finding
+        if not agreed and not doubled and ("order_lines",) not in self.blamed:
+            column = self.desk.shape.columns.get("order_units")
+            self.blame(
+                "unit-count", ("order_units",), column, self.place,
+                found=f"{sum(units)} units", expected=f"{self.declared_units}",
+            )  # fmt: skip
 
     def _problem(self, problem: Problem) -> None:
         if any(problem.loc[: len(loc)] == loc or loc[: len(problem.loc)] == problem.loc for loc in self.blamed):
@@ -189,9 +238,28 @@ class Assembly:
         self.blame(problem.code, problem.loc, column, place, text=text, found=found, expected=problem.expected)
 
 
-def _is_name(column: Column) -> bool:
-    path = column.field.path or ""
-    return path.rpartition(".")[2] in ("sku", "line_id", "order_id", "group", "brand", "platform", "country", "uom")
+_DECLARED = {"order_lines": "declared_lines", "order_units": "declared_units"}
+
+_NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,_'eE+-]*\s*")
+_DATE = re.compile(
+    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T][0-9]{1,2}:[0-9:.]{2,9} ?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"|(19|20)[0-9]{6}|[0-9]{5}([.,][0-9]+)?"  # without separators; the day number of a spreadsheet
+)
+_CODES = ("ship_to.country", "lines.origin_country", "currency", "lines.uom")
+
+
+def _looks_right(column: Column, text: str) -> bool:
+    """Whether a text can hardly be a name, an address, a phone number or an e-mail in this column."""
+    kind = column.info.kind if column.info else "text"
+    digits = sum(map(str.isdigit, text))
+    if kind in ("integer", "money") or column.whole:
+        return digits < 7 and _NUMBER.fullmatch(text) is not None
+    if kind in ("instant", "day"):
+        return _DATE.fullmatch(text) is not None
+    bare = text.strip()
+    if any(map(str.isspace, bare)) or "@" in bare or bare.startswith(("+", "(")):
+        return False
+    return len(bare) <= 3 if column.field.path in _CODES else True
 
 
 def _by_place(finding: Finding) -> tuple[int, int, str]:

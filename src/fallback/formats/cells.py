@@ -37,8 +37,9 @@ class CellError(Exception):
         self.expected = expected
 
 
-def date_directives(pattern: str) -> set[str]:
-    return set(re.findall(r"%.", pattern))
+def date_directives(pattern: str) -> list[str]:
+    """The directives of a date pattern, in its order; a sign of per cent at its end is one."""
+    return re.findall(r"%(?:.|$)", pattern)
 
 
 def reader(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str | None = None) -> Callable[[str], Any]:
@@ -49,7 +50,9 @@ def reader(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str |
     if kind in ("instant", "day"):
         make = _instant_reader if kind == "instant" else _day_reader
         iso = _ISO_INSTANT if kind == "instant" else _ISO_DAY
-        patterns = [iso if one == "iso8601" else one for one in ([date or iso] if isinstance(date, str | None) else date)]
+        patterns = [
+            iso if one == "iso8601" else one for one in ([date or iso] if isinstance(date, str | None) else date)
+        ]
         return _any_of([make(pattern, zone) for pattern in patterns])
     readers: dict[str, Callable[[str], Any]] = {
         "text": str,
@@ -125,7 +128,7 @@ def _example(pattern: str) -> str:
 
 def _instant_reader(pattern: str, zone: str | None) -> Callable[[str], datetime]:
     regex = _date_regex(pattern)
-    without_zone = _date_regex(pattern.replace("%z", ""))
+    without_zone = _date_regex(pattern.replace("%z", "").strip())
     expected = f"a date and time such as {_example(pattern)}"
 
     def read(text: str) -> datetime:

@@ -50,7 +50,8 @@ def _row(field: Field) -> str:
     path = f"`{field.path}`" if field.path else f"always `{field.constant}`"
     if field.code:
         path = f"code `{field.code}`"
-    form = field.date or (f"`{_cell(field.pattern)}`" if field.pattern else "") or ", ".join(field.allowed)
+    dates = field.date if isinstance(field.date, tuple) else (field.date or "",)
+    form = " or ".join(dates) or (f"`{_cell(field.pattern)}`" if field.pattern else "") or ", ".join(field.allowed)
     if field.stand_in is not None:
         form += f" `{field.stand_in}` where absent"
     cells = (

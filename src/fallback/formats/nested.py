@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from fallback.findings import CATALOGUE, Finding, Place
-from fallback.formats.assemble import Assembly, Desk, ReadOrder
+from fallback.formats.assemble import Assembly, Desk, ReadOrder, order_name
 from fallback.formats.kinds.rows import Fault, Row
-from fallback.formats.shape import Column
+from fallback.formats.shape import Column, Members
 
 
 def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder], list[Finding], int]:
@@ -22,26 +23,31 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
         place = Place(desk.file, item.line, item.record)
         if isinstance(item, Row):
             orders.append(_order(item.cells, place, desk))
-            continue
-        # Each object is whole or broken by itself: a broken one takes nothing of its neighbours with it.
-        number = _number(item.cells, desk) or f"of record {item.record}"
-        tied = CATALOGUE[item.code].about == "order"
-        finding = Finding(item.code, place, order=number if tied else None, found=item.found, expected=item.expected)
-        if tied:
-            orders.append(ReadOrder(None, number, place, (), None, (finding,)))
+        elif CATALOGUE[item.code].about == "order":
+            # Each object is whole or broken by itself: a broken one takes nothing of its neighbours with it.
+            name = _name(item.cells, place, desk)
+            finding = Finding(item.code, place, order=name, found=item.found, expected=item.expected)
+            orders.append(ReadOrder(None, name, place, (), None, (finding,), identity=_identity(item.cells, desk)))
         else:
-            findings.append(finding)
+            findings.append(Finding(item.code, place, found=item.found, expected=item.expected))
     return orders, findings, records
 
 
-def _number(content: Any, desk: Desk) -> str:
-    for path in ("order_number", "order_id", "key"):
+def _texts(content: Any, paths: Iterable[str], desk: Desk) -> Iterator[tuple[str, str]]:
+    for path in paths:
         column = desk.shape.columns.get(path)
-        if column is not None:
-            value = _get(content, column.field.name.split("."))
-            if isinstance(value, str) and len(value) <= 64:
-                return value
-    return ""
+        value = None if column is None else _get(content, column.field.name.split("."))
+        if isinstance(value, str):
+            yield path, value
+
+
+def _identity(content: Any, desk: Desk) -> tuple[tuple[str, str], ...]:
+    return tuple(_texts(content, desk.shape.format.identity(), desk))
+
+
+def _name(content: Any, place: Place, desk: Desk) -> str:
+    number = next(_texts(content, ("order_number",), desk), ("", ""))[1]
+    return order_name(number, place.record)
 
 
 def _get(content: Any, parts: Iterable[str]) -> Any:
@@ -51,25 +57,41 @@ def _get(content: Any, parts: Iterable[str]) -> Any:
 
 
 def _order(content: dict[str, Any], place: Place, desk: Desk) -> ReadOrder:
-    assembly = Assembly(desk, _number(content, desk) or f"of record {place.record}", place)
-    row = desk.shape.rows[0]
+    assembly = Assembly(desk, _name(content, place, desk), place, _identity(content, desk))
+    row, group = desk.shape.rows[0], desk.shape.format.lines_member
     _unknown(content, desk, assembly)
+    _misshapen(content, assembly, place)
     for column in row.columns:
-        if not column.of_line:
+        if not column.of_line and column.keys not in assembly.blamed:
             _member(column, _get(content, column.field.name.split(".")), assembly, place, column.keys)
-    lines = content.get("lines")
+    lines = content.get(group)
     if not isinstance(lines, list):
-        assembly.blame("value-malformed", ("lines",), None, place, found="no list", expected="a list of lines")
+        code, found = ("value-missing", "nothing") if lines is None else ("value-malformed", "another type")
+        assembly.blame(code, ("lines",), None, place, found=found, expected=f"a list {group} of the order's lines")
         lines = []
     for index, line in enumerate(lines):
         assembly.start_line(place)
         if not isinstance(line, dict):
-            assembly.blame("value-malformed", ("lines", index), None, place, found="no object", expected="an object")
+            expected = "an object for each line"
+            assembly.blame("value-malformed", ("lines", index), None, place, found="another type", expected=expected)
             continue
         for column in row.line_columns:
             loc = ("lines", index, *column.keys)
             _member(column, _get(line, column.field.name.split(".")[1:]), assembly, place, loc)
     return assembly.finish()
+
+
+def _misshapen(content: dict[str, Any], assembly: Assembly, place: Place) -> None:
+    """Members that should hold others and are absent or something else: one finding, whatever they should hold."""
+    for group, columns in assembly.desk.shape.members.groups.items():
+        value = _get(content, group)
+        if isinstance(value, dict) or (value is None and not any(column.field.required for column in columns)):
+            continue
+        if columns[0].keys not in assembly.blamed:
+            code, found = ("value-missing", "nothing") if value is None else ("value-malformed", "another type")
+            expected = f"an object {'.'.join(group)} with members"
+            assembly.blame(code, columns[0].keys, None, place, found=found, expected=expected)
+        assembly.blamed.update(column.keys for column in columns)
 
 
 def _member(column: Column, value: Any, assembly: Assembly, place: Place, loc: tuple[Any, ...]) -> None:
@@ -81,22 +103,22 @@ def _member(column: Column, value: Any, assembly: Assembly, place: Place, loc: t
     if value is None:
         assembly.cell(column, "", place)
         return
-    number = (column.info is not None and column.info.kind == "integer") or column.field.path == "order_lines"
-    if number and isinstance(value, int) and not isinstance(value, bool):
-        if value < 0:
-            assembly.blame("number-out-of-range", loc, column, place, text=str(value), expected="1 or more")
-        else:
-            assembly.cell(column, str(value), place)
-    elif isinstance(value, str) and not number:
-        if value == "":
-            assembly.blame("value-malformed", loc, column, place, found="empty text", expected="text, or null for none")
-        else:
-            assembly.cell(column, value, place)
-    elif number:
-        text = str(value) if isinstance(value, int | Decimal | str) else "another type"
-        assembly.blame("number-invalid", loc, column, place, text=text, expected="a whole JSON number, such as 12")
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        code, expected = ("number-invalid", _WHOLE) if column.whole else ("value-malformed", _TEXT)
+        assembly.blame(code, loc, column, place, found="another type", expected=expected)
+    elif column.whole and not isinstance(value, int):
+        assembly.blame("number-invalid", loc, column, place, text=str(value), expected=_WHOLE)
+    elif column.whole and int(value) < 0:
+        assembly.blame("number-out-of-range", loc, column, place, text=str(value), expected="1 or more")
+    elif column.whole or (isinstance(value, str) and value):
+        assembly.cell(column, str(value), place)
     else:
-        assembly.blame("value-malformed", loc, column, place, found="no text", expected="text in quotation marks")
+        found = "a number" if value else "empty text"
+        assembly.blame("value-malformed", loc, column, place, found=found, expected=_TEXT)
+
+
+_WHOLE = "a whole JSON number, such as 12"
+_TEXT = "text in quotation marks, or null for none"
 
 
 def _properties(column: Column, value: Any, assembly: Assembly, place: Place, loc: tuple[Any, ...]) -> None:
@@ -112,20 +134,22 @@ def _properties(column: Column, value: Any, assembly: Assembly, place: Place, lo
 
 
 def _unknown(content: dict[str, Any], desk: Desk, assembly: Assembly) -> None:
-    """Members that the format does not know: one finding each, by name."""
-    known: dict[str, set[str]] = {}
-    for field in desk.shape.format.fields:
-        head, _, tail = field.name.partition(".")
-        known.setdefault(head, set()).update({tail} - {""})
-    unknown = [name for name in content if name not in known]
-    ship_to = content.get("ship_to")
-    if isinstance(ship_to, dict):
-        unknown += [f"ship_to.{name}" for name in ship_to if name not in known.get("ship_to", ())]
-    lines = content.get("lines")
-    for index, line in enumerate(lines if isinstance(lines, list) else ()):
-        if isinstance(line, dict):
-            unknown += [f"lines[{index}].{name}" for name in line if name not in known.get("lines", ())]
-    for name in unknown:
-        assembly.blame(
-            "value-malformed", (name,), None, assembly.place, found=f"a member {name[:60]}", expected="no such member"
-        )
+    """Members that the format does not know: one finding a name, however many lines have it."""
+    members = desk.shape.members
+    for parts in dict.fromkeys(_strangers(content, (), members)):
+        name = ".".join(part if _PLAIN_NAME.fullmatch(part) else "..." for part in parts)
+        found, expected = f"a member {name}", "no such member"
+        assembly.blame("value-malformed", ("member", *parts), None, assembly.place, found=found, expected=expected)
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+
+
+def _strangers(content: Any, above: tuple[str, ...], members: Members) -> Iterator[tuple[str, ...]]:
+    for item in content if isinstance(content, list) else [content]:
+        for name, value in item.items() if isinstance(item, dict) else ():
+            here = (*above, name)
+            if here not in members.known:
+                yield here
+            elif here not in members.leaves:
+                yield from _strangers(value, here, members)

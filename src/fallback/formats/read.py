@@ -5,18 +5,21 @@ A structural fault poisons the order it falls in; where it cannot be tied to one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from fallback.documents.manifest import hash_total
-from fallback.findings import CATALOGUE, Finding, Place
-from fallback.formats import nested, shape
-from fallback.formats.assemble import Assembly, Desk, ReadOrder, finding_order
+from fallback.findings import CATALOGUE, Finding, Place, quote
+from fallback.formats import nested, shape, tree
+from fallback.formats.assemble import Assembly, Desk, ReadOrder, finding_order, order_name
 from fallback.formats.kinds import kind_of
 from fallback.formats.kinds.rows import Fault, Row
+from fallback.formats.shape import Column
 from fallback.formats.spec import Format
+from fallback.formats.wrapper import unpack
+from fallback.records.paths import values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,11 @@ class ReadFile:
 
 @dataclass
 class _Bundle:
-    """The rows of one order, before they are read."""
+    """The rows of one order, before they are read. ``name`` is what findings call it."""
 
-    label: tuple[str, ...]
+    identity: tuple[tuple[str, str], ...]
     number: str
+    name: str
     place: Place
     header: Row | None = None
     head: Any = None
@@ -60,39 +64,76 @@ def read(
         defaults: canonical values that the file need not carry (``brand``).
         show_values: whether findings may show a customer's values.
     """
-    text, problem = _decode(fmt, data, name)
+    content = unpack(data, fmt)
+    if isinstance(content, str):
+        return ReadFile(
+            (), (Finding("wrapper-wrong", Place(name), found=content, expected=f"a {fmt.wrapper} file"),), 0
+        )
+    text, problem = _decode(fmt, content, name)
     if problem is not None:
         return ReadFile((), (problem,), 0)
     desk = Desk(shape.shape_of(fmt), name, codes, defaults or {}, show_values)
-    if fmt.layout == "nested":
-        orders, findings, records = nested.read_all(kind_of(fmt).read(text, fmt), desk)
-    else:
+    if fmt.tabular:
         orders, findings, records = _Reader(desk).read(text)
+    else:
+        room = tree if fmt.kind in ("xml", "x12") else nested
+        orders, findings, records = room.read_all(kind_of(fmt).read(text, fmt), desk)
+    findings += _row_order(fmt, orders, name)
     if not orders and not any(finding.is_error for finding in findings):
         findings.append(Finding("file-empty", Place(name), found="no orders", expected="at least one order"))
     return ReadFile(tuple(orders), tuple(finding_order(findings)), records)
 
 
+def _row_order(fmt: Format, orders: Sequence[ReadOrder], name: str) -> list[Finding]:
+    """The order of rows that a partner demands: one finding where it is not kept."""
+    path = fmt.row_order.sorted_by
+    values = [str(values_of(one.order, path)[0]) for one in orders if one.order is not None] if path else []
+    at = next((n for n in range(1, len(values)) if values[n] < values[n - 1]), None)
+    if at is None:
+        return []
+    found = f"order {at + 1} before order {at}, by {path}"
+    return [Finding("rows-unsorted", Place(name), found=found, expected=f"orders sorted by {path}")]
+
+
+_BOM = b"\xef\xbb\xbf"
+
+
 def _decode(fmt: Format, data: bytes, name: str) -> tuple[str, Finding | None]:
     """The text of a file, or why there is none."""
-    if not data:
-        return "", Finding("file-empty", Place(name), found="0 bytes", expected="at least one order")
-    bom = b"\xef\xbb\xbf"
-    if fmt.encoding == "utf-8-sig" and data.startswith(bom):
-        data = data[3:]
-    elif data.startswith(bom):
-        return "", Finding("byte-order-mark", Place(name, 1), found="a UTF-8 byte order mark", expected="none")
+
+    def refused(code: str, at: int, found: str, expected: str) -> tuple[str, Finding]:
+        return "", Finding(code, Place(name, data.count(b"\n", 0, at) + 1), found=found, expected=expected)
+
+    content = data.removeprefix(_BOM) if fmt.encoding == "utf-8-sig" else data
+    if not content:
+        return "", Finding("file-empty", Place(name), found=f"{len(data)} bytes", expected="at least one order")
+    if content.startswith(_BOM):
+        return refused("byte-order-mark", 0, "a UTF-8 byte order mark", "none")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "", Finding("encoding-wrong", Place(name, 1), found="UTF-16", expected=fmt.encoding)
+        return refused("encoding-wrong", 0, "UTF-16", fmt.encoding)
     if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        return "", Finding("nul-character", Place(name, line), found=f"{data.count(0):,} NUL bytes", expected="none")
+        return refused("nul-character", data.index(b"\0"), f"{data.count(0):,} NUL bytes", "none")
+    if fmt.encoding in ("cp1252", "iso-8859-1") and (at := _utf_8_from(data)) is not None:
+        return refused("encoding-wrong", at, "UTF-8", fmt.encoding)
     try:
-        return data.decode("utf-8" if fmt.encoding == "utf-8-sig" else fmt.encoding), None
+        return content.decode("utf-8" if fmt.encoding == "utf-8-sig" else fmt.encoding), None
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{data[error.start]:02x}"
-        return "", Finding("encoding-wrong", Place(name, line), found=found, expected=f"{fmt.encoding} text")
+        at = len(data) - len(content) + error.start
+        return refused("encoding-wrong", at, f"byte 0x{data[at]:02x}", f"{fmt.encoding} text")
+
+
+def _utf_8_from(data: bytes) -> int | None:
+    """Where the first character of several bytes stands, if all that is not ASCII in the data is UTF-8.
+
+    Read as a one-byte encoding it would be other letters and no error (ISO 8859-1 has a letter for every byte).
+    """
+    if data.isascii():
+        return None
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return next(at for at, byte in enumerate(data) if byte > 127)
 
 
 class _Reader:
@@ -103,46 +144,61 @@ class _Reader:
         self.shape = desk.shape
         self.bundles: dict[tuple[Any, ...], _Bundle] = {}
         self.current: _Bundle | None = None
+        self.last: _Bundle | None = None
         self.findings: list[Finding] = []
-        self.orphans: list[tuple[tuple[str, ...], Finding]] = []
+        self.pending: list[Fault] = []
+        self.orphans: list[tuple[tuple[str, ...], Row, _Bundle]] = []
         self.trailer: Row | None = None
         self.line_rows = 0
         self.records = 0
         self.faulty = False
-        self.torn = False
         self.headless = False
+        self.typed = self.shape.format.layout == "header-detail"
+        self.adjacent = self.shape.format.row_order.adjacent
         order_row = self.shape.rows[self.shape.order_type]
-        identity = [order_row.column(path) for path in self.shape.format.identity()]
-        self.identity = [column.index for column in identity if column is not None]
-        self.label = itemgetter(*self.identity) if len(self.identity) > 1 else self._one
-        number = order_row.column("order_number") or order_row.column("order_id") or order_row.column("key")
+        columns = [(path, column) for path in self.shape.format.identity() if (column := order_row.column(path))]
+        self.identity = [(path, column.index) for path, column in columns]
+        indexes = [column.index for _, column in columns]
+        self.label: Callable[[Any], tuple[str, ...]] = (
+            itemgetter(*indexes) if len(indexes) > 1 else lambda cells: (cells[indexes[0]],)
+        )
+        number = order_row.column("order_number")
         self.number = number.index if number else 0
         # A detail row that repeats fields of its order says which order it belongs to.
         line_row = self.shape.rows[self.shape.line_type]
-        self.references = [
+        self.references: list[tuple[Column, int]] = [
             (own, column.index)
-            for column in line_row.order_columns
-            if (own := order_row.column(str(column.field.path))) and self.shape.line_type != self.shape.order_type
+            for column in line_row.columns
+            if self.typed and (own := order_row.column(str(column.field.path)))
         ]
-
-    def _one(self, cells: Any) -> tuple[str, ...]:
-        return (cells[self.identity[0]],)
 
     def place(self, at: Row | Fault) -> Place:
         return Place(self.desk.file, at.line, at.record)
 
+    def bundle(self, at: Row | Fault) -> _Bundle:
+        """A new order, begun by this row."""
+        number = at.cells[self.number]
+        identity = tuple((path, at.cells[index]) for path, index in self.identity)
+        return _Bundle(identity, number, order_name(number, at.record), self.place(at))
+
     def read(self, text: str) -> tuple[list[ReadOrder], list[Finding], int]:
         fmt = self.shape.format
-        take = self.take_line if fmt.layout == "line" else self.take_typed
+        take = self.take_typed if self.typed else self.take_line
         for item in kind_of(fmt).read(text, fmt):
             self.records = max(self.records, item.record)
             if isinstance(item, Fault):
                 self.fault(item)
             else:
                 take(item)
+        self.settle()
         self.adopt_orphans()
-        self.torn = any(f.code in ("quote-unclosed", "file-cut", "trailer-missing") for f in self.findings)
-        orders = [self.build(bundle) for bundle in self.bundles.values()]
+        codes = {finding.code for finding in self.findings}
+        if codes & {"quote-unclosed", "file-cut"} or (self.shape.trailer_type >= 0 and self.trailer is None):
+            torn = self.last  # what is missing of the last order went with the end of the file
+        else:
+            torn = None
+        bundles = sorted(self.bundles.values(), key=lambda bundle: bundle.place)
+        orders = [self.build(bundle, torn=bundle is torn) for bundle in bundles]
         self.check_trailer(orders)
         return orders, self.findings, self.records
 
@@ -155,34 +211,53 @@ class _Reader:
         bundle = self.bundles.get(label)
         head = self.shape.rows[0].head(row.cells)
         if bundle is None:
-            bundle = self.bundles[label] = _Bundle(label, row.cells[self.number], self.place(row))
-        if bundle.header is None:
+            bundle = self.bundles[label] = self.bundle(row)
             bundle.header, bundle.head = row, head
-        elif head != bundle.head:
+        elif head != bundle.head and not self.filled_down(bundle, row):
             self.compare(bundle, row)
+        if self.adjacent and bundle is not self.last and bundle.rows:
+            self.tear(bundle, row)
         bundle.rows.append(row)
+        self.last = bundle
+
+    def filled_down(self, bundle: _Bundle, row: Row) -> bool:
+        """Whether a later row leaves out what the first one says, as the first-line layout does; by key, wherever the
+        row stands."""
+        assert bundle.header is not None
+        return self.shape.format.layout == "first-line" and all(
+            row.cells[column.index] in ("", bundle.header.cells[column.index])
+            for column in self.shape.rows[0].own_columns
+        )
+
+    def tear(self, bundle: _Bundle, row: Row) -> None:
+        if all(finding.code != "rows-apart" for finding in bundle.findings):
+            found, expected = "rows of another order in between", "all rows of the order together"
+            place = self.place(row)
+            self.poison(bundle, Finding("rows-apart", place, order=bundle.name, found=found, expected=expected))
 
     def compare(self, bundle: _Bundle, row: Row) -> None:
         assert bundle.header is not None
-        differing = [
+        differing = ", ".join(
             column.field.name
             for column in self.shape.rows[0].columns
             if not column.of_line and row.cells[column.index] != bundle.header.cells[column.index]
-        ]
+        )
+        if any(finding.field == differing for finding in bundle.findings):
+            return  # where the first row is the damaged one, every other differs from it
         self.poison(
             bundle,
             Finding(
                 "order-fields-differ",
                 self.place(row),
-                order=bundle.number,
-                field=", ".join(differing[:5]),
+                order=bundle.name,
+                field=differing,
                 found="another value",
                 expected=f"the same as in line {bundle.header.line}",
             ),
         )
 
     def take_typed(self, row: Row) -> None:
-        if self.trailer is not None:
+        if self.trailer is not None and all(finding.code != "trailer-differs" for finding in self.findings):
             self.add("trailer-differs", row, found="rows after the closing row", expected="none")
         if row.type == self.shape.order_type:
             self.begin(row)
@@ -193,56 +268,51 @@ class _Reader:
             self.take_detail(row)
 
     def begin(self, row: Row) -> None:
-        label = self.label(row.cells)
-        key: tuple[Any, ...] = label
-        if label in self.bundles:
-            key = (*label, row.record)  # twice the same order: validation compares the two
-        self.current = self.bundles[key] = _Bundle(label, row.cells[self.number], self.place(row), header=row)
+        key: tuple[Any, ...] = self.label(row.cells)
+        if key in self.bundles:
+            key = (*key, row.record)  # twice the same order: validation compares the two
+        self.current = self.last = self.bundles[key] = self.bundle(row)
+        self.current.header = row
 
     def take_detail(self, row: Row) -> None:
         owner = self.current
-        if owner is None and self.headless:
-            return  # its order's row has a finding of its own
         if owner is None:
-            self.add("line-orphan", row, found="a detail row before the first order", expected="its order above it")
-            return
-        if owner.header is not None and any(
+            if not self.headless:  # else its order's row has a finding of its own
+                self.headless = True
+                self.add("line-orphan", row, found="a detail row before its order", expected="its order above it")
+        elif owner.header is not None and any(
             row.cells[index] != owner.header.cells[own.index] for own, index in self.references
         ):
-            reference = tuple(row.cells[index] for _, index in self.references)
-            number = next(
-                (row.cells[i] for own, i in self.references if own.field.path == "order_number"), reference[0]
-            )
-            self.orphans.append(
-                (
-                    reference,
-                    Finding(
-                        "line-orphan",
-                        self.place(row),
-                        order=number,
-                        found="a detail row of another order",
-                        expected=f"detail rows of the order in line {owner.header.line}",
-                    ),
-                )
-            )
-            return
-        owner.rows.append(row)
+            self.orphans.append((tuple(row.cells[index] for _, index in self.references), row, owner))
+        else:
+            owner.rows.append(row)
 
     def adopt_orphans(self) -> None:
-        """A detail row in the wrong place poisons the order that it names; that order has lost a row."""
-        for reference, finding in self.orphans:
-            owner = next(
-                (
-                    bundle
-                    for bundle in self.bundles.values()
-                    if bundle.header is not None
-                    and tuple(bundle.header.cells[own.index] for own, _ in self.references) == reference
-                ),
-                None,
-            )
+        """A detail row in the wrong place poisons the order that it names; that order has lost a row.
+
+        Where there is no such order, its own row is lost; or the order above lacks a line and this is it, damaged.
+        """
+        owners: dict[tuple[str, ...], _Bundle] = {}
+        for bundle in self.bundles.values() if self.orphans else ():
+            if bundle.header is not None:
+                owners.setdefault(tuple(bundle.header.cells[own.index] for own, _ in self.references), bundle)
+        paths = [str(own.field.path) for own, _ in self.references]
+        declared = self.shape.rows[self.shape.order_type].column("order_lines")
+        for reference, row, above in self.orphans:
+            owner = owners.get(reference)
+            assert above.header is not None
+            if owner is None and declared and above.header.cells[declared.index] != str(len(above.rows)):
+                owner = above
             if owner is None:
-                owner = self.bundles[("orphan", *reference)] = _Bundle(reference, finding.order or "", finding.place)
-            self.poison(owner, finding)
+                named = dict(zip(paths, reference, strict=True))
+                number = named.get("order_number", reference[0])
+                owner = _Bundle(tuple(named.items()), number, order_name(number, row.record), self.place(row))
+                owners[reference] = self.bundles["orphan", *reference] = owner
+            if all(finding.code != "line-orphan" for finding in owner.findings):
+                expected = f"detail rows of the order in line {above.header.line}"
+                found = "a detail row of another order"
+                at = self.place(row)
+                self.poison(owner, Finding("line-orphan", at, order=owner.name, found=found, expected=expected))
 
     # --- faults
 
@@ -251,36 +321,47 @@ class _Reader:
         if CATALOGUE[fault.code].about == "file":
             if fault.code == "record-unknown":
                 self.current, self.headless = None, True
-            self.findings.append(self.finding(fault, None))
+            self.refuse(fault)
             return
         self.faulty = True
-        bundle = self.tie(fault)
         if fault.type in (-1, self.shape.line_type):
             self.line_rows += 1
-        if bundle is None:
-            self.findings.append(self.finding(fault, None))
+        if not self.typed:
+            self.pending.append(fault)
+        elif fault.code == "file-cut" and self.shape.trailer_type >= 0:
+            self.refuse(fault)  # the closing row is lost, whatever the cut row is
+        elif fault.type == self.shape.line_type and self.current is not None:
+            self.poison(self.current, self.finding(fault, self.current.name))
+        elif fault.type == self.shape.order_type and self.tells_order(fault):
+            self.current = self.last = self.bundles[*self.label(fault.cells), fault.record] = self.bundle(fault)
+            self.poison(self.current, self.finding(fault, self.current.name))
         else:
-            self.poison(bundle, self.finding(fault, bundle.number))
+            self.current, self.headless = None, True
+            self.refuse(fault)
 
-    def tie(self, fault: Fault) -> _Bundle | None:
-        """The order that a damaged row belongs to, where its identifying cells stand before the damage."""
-        typed = self.shape.format.layout == "header-detail"
-        if typed and fault.type == self.shape.line_type:
-            return self.current
-        if typed and fault.type != self.shape.order_type:
-            return None
+    def settle(self) -> None:
+        """Ties each damaged row to its order. What begins otherwise than the good rows is half a row: nobody's."""
+        kin = [n for n, (path, _) in enumerate(self.identity) if path in ("brand", "platform")]
+        families = {tuple(label[n] for n in kin) for label in self.bundles} if kin and self.pending else set()
+        for fault in self.pending:
+            label = self.label(fault.cells) if self.tells_order(fault) else None
+            if label is None or (label not in self.bundles and tuple(label[n] for n in kin) not in families):
+                self.refuse(fault)
+                continue
+            bundle = self.bundles.get(label)
+            if bundle is None:
+                bundle = self.bundles[label] = self.bundle(fault)
+            bundle.place = min(bundle.place, self.place(fault))
+            self.poison(bundle, self.finding(fault, bundle.name))
+
+    def tells_order(self, fault: Fault) -> bool:
+        """Whether the identifying cells of a damaged row stand before the damage."""
         # The last cell of a row that was cut may be cut itself.
         whole = len(fault.cells) - (fault.code == "file-cut")
-        if whole <= max(*self.identity, self.number):
-            return None
-        label = self.label(fault.cells)
-        bundle = self.bundles.get(label)
-        if bundle is None or typed:
-            bundle = _Bundle(label, fault.cells[self.number], self.place(fault))
-            self.bundles[(*label, fault.record) if typed else label] = bundle
-        if typed:
-            self.current = bundle
-        return bundle
+        return whole > max(self.number, *(index for _, index in self.identity))
+
+    def refuse(self, fault: Fault) -> None:
+        self.findings.append(self.finding(fault, None))
 
     def finding(self, fault: Fault, order: str | None) -> Finding:
         return Finding(
@@ -310,11 +391,15 @@ class _Reader:
             place = Place(self.desk.file, 0, self.records)
             self.findings.append(Finding("trailer-missing", place, expected=f"a row {self.shape.rows[index].spec.tag}"))
             return
-        counted = self.counted(orders)
+        agreed = self.counted(orders)
+        for column in self.shape.rows[index].fixed_columns:
+            value = self.desk.fixed(column)
+            agreed |= {} if value is None else {column.field.name: value}
         differing = [
-            (column.field.name, self.trailer.cells[column.index], counted[str(column.field.path)])
+            (column.field.name, self.trailer.cells[column.index], agreed[name])
             for column in self.shape.rows[index].columns
-            if column.field.path in counted and self.trailer.cells[column.index] != counted[column.field.path]
+            if (name := column.field.path or column.field.name) in agreed
+            and self.trailer.cells[column.index] != agreed[name]
         ]
         if differing:
             self.findings.append(
@@ -322,8 +407,8 @@ class _Reader:
                     "trailer-differs",
                     self.place(self.trailer),
                     field=", ".join(name for name, _, _ in differing),
-                    found=", ".join(f"{name} {text[:20]}" for name, text, _ in differing),
-                    expected=", ".join(f"{name} {count}" for name, _, count in differing) + " as counted in the file",
+                    found=", ".join(f"{name} {quote(text, 20)}" for name, text, _ in differing),
+                    expected=", ".join(f"{name} {quote(value)}" for name, _, value in differing),
                 )
             )
 
@@ -337,31 +422,32 @@ class _Reader:
         counted = {"file_orders": str(len(self.bundles)), "file_lines": str(lines)}
         if self.faulty:
             return counted
+        from fallback.documents.manifest import hash_total  # for the few formats that have a trailer
+
         counted["hash_total"] = hash_total(bundle.number for bundle in self.bundles.values())
         quantity = self.shape.rows[self.shape.line_type].column("lines.quantity")
-        texts = [row.cells[quantity.index] for b in self.bundles.values() for row in b.rows] if quantity else ["?"]
-        if all(text.isascii() and text.isdigit() for text in texts) and not self.orphans and not damaged:
-            counted["file_units"] = str(sum(int(text[:18]) for text in texts))
+        assert quantity is not None  # every order needs it
+        texts = [row.cells[quantity.index] for bundle in self.bundles.values() for row in bundle.rows]
+        if not self.orphans and not damaged and all(_COUNTABLE.fullmatch(text) for text in texts):
+            counted["file_units"] = str(sum(map(int, texts)))
         return counted
 
-    def build(self, bundle: _Bundle) -> ReadOrder:
-        """One order from its rows."""
-        assembly = Assembly(self.desk, bundle.number, bundle.place, poisoned=bundle.poisoned)
+    def build(self, bundle: _Bundle, *, torn: bool) -> ReadOrder:
+        """One order from its rows. ``torn``: its last rows may be missing, which is known already."""
+        assembly = Assembly(self.desk, bundle.name, bundle.place, bundle.identity, poisoned=bundle.poisoned)
         assembly.findings += bundle.findings
         if bundle.poisoned or bundle.header is None:
-            return assembly.finish(torn=self.torn)
+            return assembly.finish()
         order_row = self.shape.rows[self.shape.order_type]
-        for column in order_row.columns:
-            if not column.of_line:
-                assembly.cell(column, bundle.header.cells[column.index], bundle.place)
+        assembly.take(order_row.own_columns, bundle.header.cells, bundle.place)
         line_row = self.shape.rows[self.shape.line_type]
         fixed = line_row.fixed_columns if line_row is not order_row else ()
         for row in bundle.rows:
             place = self.place(row)
             assembly.start_line(place)
-            for column in line_row.line_columns:
-                if row.cells[column.index] or column.field.required:  # most cells of a line are blank
-                    assembly.cell(column, row.cells[column.index], place)
-            for column in fixed:
-                assembly.cell(column, row.cells[column.index], place)
-        return assembly.finish(torn=self.torn)
+            assembly.take(line_row.line_columns, row.cells, place)
+            assembly.take(fixed, row.cells, place)
+        return assembly.finish(torn=torn)
+
+
+_COUNTABLE = re.compile(r"[1-9][0-9]{0,17}")

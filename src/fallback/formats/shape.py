@@ -10,12 +10,9 @@ from typing import Any
 
 from fallback.formats import cells
 from fallback.formats.kinds.fixed_width import spans
-from fallback.formats.spec import Field, Format, RecordSpec
+from fallback.formats.spec import COUNTS, Field, Format, RecordSpec
 from fallback.records.order import Order
 from fallback.records.paths import PathInfo
-
-
-_COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,8 @@ class Column:
     """One field of a row type, ready for use: where its cell is, what it holds, how it is read and written.
 
     ``keys`` is where the value stands in the plain data of its order or line: ``("ship_to", "city")``, ``("sku",)``.
-    ``ruled`` tells whether the field has rules of its own for the text, ``at`` where it stands in a row of fixed width.
+    ``ruled`` tells whether the field has rules of its own for the text, ``whole`` whether it holds an integer,
+    ``at`` where it stands in a row of fixed width.
     """
 
     index: int
@@ -34,7 +32,9 @@ class Column:
     keys: tuple[str, ...]
     of_line: bool
     stand_in: str | None
+    required: bool
     ruled: bool
+    whole: bool
     at: str = ""
 
     @property
@@ -52,6 +52,11 @@ class RowShape:
     @cached_property
     def order_columns(self) -> tuple[Column, ...]:
         return tuple(c for c in self.columns if c.info is not None and not c.of_line)
+
+    @cached_property
+    def own_columns(self) -> tuple[Column, ...]:
+        """Columns that do not describe one line: what the order's own row, or its first one, says once."""
+        return tuple(c for c in self.columns if not c.of_line)
 
     @cached_property
     def line_columns(self) -> tuple[Column, ...]:
@@ -99,9 +104,46 @@ class Shape:
             found.update({c.field.path: c for c in self.rows[index].columns if c.field.path})
         return found
 
+    @cached_property
+    def tree_columns(self) -> tuple[Column, ...]:
+        """Every column of a format whose orders are trees, in declared order."""
+        return tuple(column for row in self.rows for column in row.columns)
+
+    @cached_property
+    def named(self) -> dict[str, Column]:
+        """The column of each path of a format whose orders are trees."""
+        return {column.field.path: column for column in self.tree_columns if column.field.path}
+
+    @cached_property
+    def members(self) -> Members:
+        return Members(
+            frozenset(prefix for field in self.format.fields for prefix in _prefixes(field)),
+            frozenset(tuple(field.name.split(".")) for field in self.format.fields),
+            {
+                group: tuple(c for c in self.rows[0].order_columns if c.field.name.startswith(f"{'.'.join(group)}."))
+                for c in self.rows[0].order_columns
+                for group in _prefixes(c.field)[:-1]
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Members:
+    """The members of a JSON object by the format's dotted names, each as the tuple of its parts: those there are, those
+    that hold a value, and the columns below each one that holds other members of the order."""
+
+    known: frozenset[tuple[str, ...]]
+    leaves: frozenset[tuple[str, ...]]
+    groups: Mapping[tuple[str, ...], tuple[Column, ...]]
+
+
+def _prefixes(field: Field) -> list[tuple[str, ...]]:
+    parts = field.name.split(".")
+    return [tuple(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
 
 def shape_of(fmt: Format) -> Shape:
-    """Compile a format. The format must be sound (``spec.mistakes`` is empty)."""
+    """Compile a format. The format must be sound (``soundness.mistakes`` is empty)."""
     return Shape(fmt, tuple(RowShape(row, tuple(_columns(row, fmt))) for row in fmt.rows))
 
 
@@ -110,7 +152,7 @@ def _columns(row: RecordSpec, fmt: Format) -> list[Column]:
     columns = []
     for index, (field, (begin, end)) in enumerate(zip(row.fields, places, strict=True)):
         info = field.info
-        kind = info.kind if info else "integer" if field.path in _COUNTS else "text"
+        kind = info.kind if info else "integer" if field.path in COUNTS else "text"
         of_line = info is not None and info.level == "line"
         columns.append(
             Column(
@@ -122,7 +164,9 @@ def _columns(row: RecordSpec, fmt: Format) -> list[Column]:
                 keys=tuple((field.path or "").split(".")[of_line:]),
                 of_line=of_line,
                 stand_in=field.stand_in,
+                required=field.required,
                 ruled=field.longest is not None or bool(field.allowed) or field.pattern is not None,
+                whole=kind == "integer",
                 at=f"columns {begin + 1}-{end}" if end else "",
             )
         )

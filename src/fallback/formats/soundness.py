@@ -6,9 +6,21 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+from fallback.findings import quote
 from fallback.formats.cells import DATE_DIRECTIVES, date_directives
-from fallback.formats.spec import COMPUTED_FILE, COMPUTED_ORDER, NAME_PARTS, Field, Format, RecordSpec
+from fallback.formats.kinds.fixed_width import spans
+from fallback.formats.spec import (
+    COMPUTED_FILE,
+    COMPUTED_ORDER,
+    COUNTS,
+    NAME_PARTS,
+    Delimited,
+    Field,
+    Format,
+    RecordSpec,
+)
 from fallback.records.paths import PATHS
 
 
@@ -18,17 +30,20 @@ def mistakes(fmt: Format) -> list[str]:
 
 
 def _mistakes(fmt: Format) -> Iterator[str]:
-    kinds = {"delimited": ("line", "header-detail"), "json-lines": ("nested",)}
-    if fmt.layout not in kinds[fmt.kind]:
-        yield f"layout: {fmt.kind} may be {' or '.join(kinds[fmt.kind])}, found {fmt.layout}"
+    if fmt.layout not in _LAYOUTS[fmt.kind]:
+        yield f"layout: {fmt.kind} may be {' or '.join(_LAYOUTS[fmt.kind])}, found {fmt.layout}"
     if fmt.layout == "header-detail":
         yield from _record_mistakes(fmt)
-    elif fmt.records or not fmt.fields:
+    elif (fmt.records or not fmt.fields) and fmt.kind != "x12":
         yield f"fields: a {fmt.layout} layout declares [[fields]], not [[records]]"
-    if fmt.kind == "json-lines" and fmt.encoding != "utf-8":
-        yield "encoding: JSON is utf-8"
-    if fmt.kind == "delimited" and fmt.delimited.delimiter in '"\r\n\\':
-        yield "delimited.delimiter: a quotation mark, backslash or line break cannot separate cells"
+    if fmt.kind in ("json-lines", "json"):
+        yield from _member_mistakes(fmt)
+    elif fmt.kind == "fixed-width":
+        yield from _width_mistakes(fmt)
+    elif fmt.kind == "x12":
+        yield from _segment_mistakes(fmt)
+    elif fmt.kind == "delimited" and not _DELIMITER.fullmatch(fmt.delimited.delimiter):
+        yield "delimited.delimiter: a sign such as , ; | or a tab; no letter, digit, blank, quotation mark or backslash"
     for row_index, row in enumerate(fmt.rows):
         base = f"records[{row_index}].fields" if fmt.records else "fields"
         for name, count in Counter(field.name for field in row.fields).items():
@@ -41,20 +56,99 @@ def _mistakes(fmt: Format) -> Iterator[str]:
             for problem in _field_mistakes(fmt, row, field):
                 yield f"{base}[{index}] {field.name}: {problem}"
     yield from _whole_mistakes(fmt)
+    yield from _name_mistakes(fmt.file_name)
+
+
+_LAYOUTS = {
+    "delimited": ("line", "first-line", "header-detail"),
+    "fixed-width": ("line", "header-detail"),
+    "json-lines": ("nested",),
+    "json": ("nested",),
+    "xml": ("nested",),
+    "x12": ("nested",),
+}
+
+
+def _width_mistakes(fmt: Format) -> Iterator[str]:
+    """Fixed width: every field has its columns, none shares them, and what is padded can be told from its padding."""
+    terms = fmt.fixed_width
+    if terms is None:
+        yield "fixed_width: the section with record_length is missing"
+        return
+    for row_index, row in enumerate(fmt.rows):
+        base = f"records[{row_index}].fields" if fmt.records else "fields"
+        end = terms.tag_width
+        placed = sorted(zip(spans(row, terms.tag_width), row.fields, strict=True), key=lambda one: one[0])
+        for (begin, last), field in placed:
+            if field.width is None:
+                yield f"{base} {field.name}: needs a width"
+            if begin < end:
+                yield f"{base} {field.name}: columns {begin + 1}-{last} overlap the field before"
+            end = max(end, last)
+            kind = "integer" if field.path in COUNTS else field.info.kind if field.info else "text"
+            if field.pad == "0" and (kind not in ("integer", "money") or field.justify == "left"):
+                yield f"{base} {field.name}: only numbers, at the right, are padded with zeros; text loses its own"
+            if field.decimals is not None and kind != "money":
+                yield f"{base} {field.name}: decimals are for amounts"
+        if end > terms.record_length:
+            yield f"{base}: the fields end at column {end}, the record at {terms.record_length}"
+        if len(row.tag) > terms.tag_width:
+            yield f"records[{row_index}].tag: {row.tag} is longer than tag_width {terms.tag_width}"
+
+
+def _segment_mistakes(fmt: Format) -> Iterator[str]:
+    """X12: every field has its element, qualifiers are constants, and something begins a line."""
+    if fmt.fields or not fmt.records:
+        yield "records: x12 declares its segments as [[records]], not [[fields]]"
+    if not any(row.repeats for row in fmt.records):
+        yield "records: nothing repeats lines; the first segment that does begins each line"
+    for row_index, row in enumerate(fmt.records):
+        for index, field in enumerate(row.fields):
+            if field.element is None:
+                yield f"records[{row_index}].fields[{index}] {field.name}: needs the position of its element"
+            if field.qualifier and field.constant is None:
+                yield f"records[{row_index}].fields[{index}] {field.name}: a qualifier is a constant"
+    for name in ("sender", "receiver"):
+        if len(getattr(fmt.x12, name)) > 15:
+            yield f"x12.{name}: at most 15 characters"
+
+
+_DELIMITER = re.compile(r"\t|[!-~](?<![A-Za-z0-9\"'\\])")
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
 def _record_mistakes(fmt: Format) -> Iterator[str]:
     if fmt.fields or not fmt.records:
         yield "records: a header-detail layout declares [[records]], not [[fields]]"
         return
-    if fmt.delimited.header == "required":
+    if fmt.kind == "delimited" and fmt.delimited.header == "required":
         yield "delimited.header: typed rows have no header row; set it to forbidden"
     roles = Counter("trailer" if row.trailer else "line" if row.repeats else "order" for row in fmt.records)
     if roles["order"] != 1 or roles["line"] != 1 or roles["trailer"] > 1:
         yield "records: one record for the order, one that repeats lines, and at most one trailer"
     tags = [row.tag for row in fmt.records]
-    if "" in tags or len(set(tags)) < len(tags):
-        yield "records: each record needs a tag of its own"
+    if len(set(tags)) < len(tags) or not all(map(_TAG.fullmatch, tags)):
+        yield "records: each record needs a tag of its own, of letters and digits"
+
+
+def _member_mistakes(fmt: Format) -> Iterator[str]:
+    """JSON: the dotted names must make one tree of objects, with the lines in one list."""
+    if fmt.encoding != "utf-8":
+        yield "encoding: JSON is utf-8"
+    if fmt.delimited != Delimited():
+        yield "delimited: JSON has no cells; remove the section"
+    names = {field.name for field in fmt.fields}
+    for index, field in enumerate(fmt.fields):
+        parts = field.name.split(".")
+        if "" in parts:
+            yield f"fields[{index}] {field.name}: a member's name is not blank"
+        if inside := [".".join(parts[:depth]) for depth in range(1, len(parts)) if ".".join(parts[:depth]) in names]:
+            yield f"fields[{index}] {field.name}: {inside[0]} is a field itself and cannot hold others"
+        of_line = field.info is not None and field.info.level == "line"
+        if of_line and (parts[0] != fmt.lines_member or len(parts) == 1):
+            yield f"fields[{index}] {field.name}: the lines stand in one list, such as {fmt.lines_member}.{parts[-1]}"
+        if not of_line and parts[0] == fmt.lines_member:
+            yield f"fields[{index}] {field.name}: {fmt.lines_member} is the list of lines, and this is not of a line"
 
 
 def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
@@ -63,18 +157,45 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
         return
     if field.path:
         yield from _path_mistakes(fmt, row, field)
-    if field.placeholder and list(field.placeholder) != [(field.path or "").rpartition(".")[2]]:
-        yield 'placeholder stands under the last part of the path, such as { postal_code = "000" }'
+    if field.placeholder:
+        if list(field.placeholder) != [(field.path or "").rpartition(".")[2]]:
+            yield 'placeholder stands under the last part of the path, such as { postal_code = "000" }'
+        elif field.info is not None and field.info.kind == "integer":
+            yield "placeholder: a number cannot stand for an absent one"
     if field.pattern is not None:
-        if re.search(r"\\[dDwWsSbB]|\[\^|(?<!\\)\.", field.pattern) or not field.pattern.isascii():
-            yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
-        try:
-            re.compile(field.pattern)
-        except re.error as error:
-            yield f"pattern is not a regular expression: {error}"
+        yield from _pattern_mistakes(field.pattern)
     for value in field.allowed:
         if field.max_length and len(value) > field.max_length:
             yield f"allowed value {value} is longer than max_length {field.max_length}"
+    written = (field.name if fmt.delimited.header == "required" else None, field.constant, field.stand_in)
+    for text in written if fmt.kind == "delimited" else ():
+        if text and not _can_stand(text, fmt):
+            yield f"{quote(text)} cannot be written: it holds a sign that the file cannot carry"
+
+
+def _can_stand(text: str, fmt: Format) -> bool:
+    """Whether a text of the format itself can be a cell."""
+    try:
+        text.encode(fmt.encoding)
+    except UnicodeEncodeError:
+        return False
+    bare = fmt.delimited.quoting == "none" and (fmt.delimited.delimiter in text or '"' in text)
+    return text.isprintable() and text == text.strip() and not bare
+
+
+# What means the same in every engine that may read the format: no anchors, no classes by letter, none by exclusion, no
+# dot, no groups but plain ones.
+_PATTERN = re.compile(r"(?:\\[^A-Za-z0-9]|\[(?!\^)(?:\\[^A-Za-z0-9]|[^\\\[\]])+\]|\((?!\?)|\(\?:|[^\\\[\].^$(])*")
+
+
+def _pattern_mistakes(pattern: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"pattern is not a regular expression: {error}"
+        return
+    if not _PATTERN.fullmatch(pattern) or not pattern.isascii():
+        yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
 
 
 def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
@@ -83,45 +204,59 @@ def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
         if path not in COMPUTED_FILE:
             yield f"a trailer may hold {', '.join(COMPUTED_FILE)}; found {path}"
         return
-    if path in COMPUTED_ORDER:
-        return
     info = field.info
-    if info is None:
+    if info is None and path not in COMPUTED_ORDER:
         yield f"{path} is not a canonical path"
         return
-    if fmt.layout == "header-detail" and info.level == "line" and row.repeats != "lines":
+    if row.repeats and (info is None or info.level == "order"):
+        yield from _reference_mistakes(fmt, field)
+    if info is None:
+        return
+    if fmt.records and info.level == "line" and not row.repeats:
         yield f"{path} belongs in the record that repeats lines"
     if path in fmt.drops:
         yield f"{path} is listed under drops and carried"
-    if fmt.kind == "json-lines" and field.name != path and field.name.count(".") != path.count("."):
-        yield "the member's name has as many parts as its path"
     if info.kind in ("instant", "day"):
-        yield from _date_mistakes(field.date, info.kind)
+        for date in field.date if isinstance(field.date, tuple) else (field.date,):
+            yield from _date_mistakes(date, info.kind, field)
     elif field.date:
         yield f"{path} is not a date"
 
 
-def _date_mistakes(date: str | None, kind: str) -> Iterator[str]:
+def _reference_mistakes(fmt: Format, field: Field) -> Iterator[str]:
+    """A detail row may repeat what its order's row says, to tell that it belongs there."""
+    order_rows = [row for row in fmt.records if not row.repeats and not row.trailer]
+    own = [one for row in order_rows for one in row.fields if one.path == field.path]
+    if not own:
+        yield f"{field.path} is of the order: it must stand in the order's record, and may be repeated here"
+    same = ("required", "max_length", "allowed", "pattern", "date", "placeholder")
+    if own and (differing := [name for name in same if getattr(own[0], name) != getattr(field, name)]):
+        yield f"{field.path} must have the same {', '.join(differing)} as in the order's record"
+
+
+def _date_mistakes(date: str | None, kind: str, field: Field) -> Iterator[str]:
     if date is None:
         yield 'needs date: "iso8601" or a pattern such as "%Y-%m-%d"'
         return
     if date == "iso8601":
         return
     found = date_directives(date)
-    if unknown := sorted(found - set(DATE_DIRECTIVES)):
+    if unknown := sorted(set(found) - set(DATE_DIRECTIVES)):
         yield f"date may use {' '.join(DATE_DIRECTIVES)}; found {' '.join(unknown)}"
-    if not {"%Y", "%m", "%d"} <= found:
+    if len(set(found)) < len(found):
+        yield "date names a part twice"
+    if not {"%Y", "%m", "%d"} <= set(found):
         yield "date needs %Y, %m and %d"
-    if kind == "instant" and not {"%H", "%M", "%S", "%z"} <= found:
+    whole = {"%H", "%M", "%S"} | ({"%z"} if field.zone is None else set())
+    first = field.date[0] if isinstance(field.date, tuple) else field.date
+    if kind == "instant" and date == first and not whole <= set(found):
         yield "date loses the time or the zone: an instant needs %H, %M, %S and %z"
-    if kind == "day" and found - {"%Y", "%m", "%d"}:
+    if kind == "day" and set(found) & {"%H", "%M", "%S", "%z"}:
         yield "date has a time, and the value is a day"
 
 
 def _whole_mistakes(fmt: Format) -> Iterator[str]:
     carried = fmt.carried
-    if not {"key", "order_id", "order_number"} & carried:
-        yield "fields: nothing tells orders apart: carry key, order_id or order_number"
     # The brand is known from the agreement; everything else that an order needs must stand in the file.
     for path, info in PATHS.items():
         if info.required and path not in carried and path != "brand":
@@ -131,11 +266,24 @@ def _whole_mistakes(fmt: Format) -> Iterator[str]:
             yield f"drops: {path} is not a canonical path"
         elif PATHS[path].required:
             yield f"drops: {path} cannot be dropped, every order needs it"
-    if fmt.kind != "json-lines" and "order_lines" not in carried:
+    if fmt.kind != "json-lines" and "order_lines" not in carried and fmt.direction != "read":
         yield "fields: nothing carries order_lines: a lost row would make a smaller, valid order"
+
+
+def _name_mistakes(template: str) -> Iterator[str]:
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(fmt.file_name) if name is not None}
+        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError:
         names = {"?"}
     if names - set(NAME_PARTS) or not {"marker", "sequence"} <= names:
         yield f"file_name: needs {{marker}} and {{sequence}}, and may use {', '.join(NAME_PARTS)}"
+        return
+    if not template.startswith("{marker}"):
+        yield "file_name: begins with {marker}, by which a drill's file is told from a live one"
+    try:
+        name = template.format(marker="", brand="BRAND", sent=datetime(2026, 11, 23, tzinfo=UTC), sequence=1)
+    except (ValueError, KeyError, IndexError):
+        yield "file_name: a part is followed by a form that it cannot have"
+        return
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}", name) or name.startswith("DRILL_"):
+        yield "file_name: a plain name of letters, digits, dot, dash and underscore, which does not begin with DRILL_"

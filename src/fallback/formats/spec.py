@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Info
 
-from fallback.documents.manifest import FormatRef
+from fallback.documents.base import FormatRef
 from fallback.records.paths import PATHS, PathInfo
 
 COMPUTED_ORDER = ("key", "order_lines", "order_units", "purpose", "envelope_at")
 COMPUTED_FILE = ("file_orders", "file_lines", "file_units", "hash_total")
+COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
 NAME_PARTS = ("marker", "brand", "sent", "sequence", "role")
 
 
@@ -25,13 +26,13 @@ class Spec(BaseModel):
 class Field(Spec):
     """One field of the file: a column, a cell of a typed row, or a JSON member.
 
-    Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``; in a trailer ``file_orders``,
-    ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text) and ``code`` (a value of the
-    agreement's ``[codes]``). ``date`` is ``iso8601`` or a pattern of strftime directives, or several of which the first
-    is written and any is read; ``zone`` is ``UTC`` where the pattern has none because all times are in UTC. ``placeholder`` is the agreed stand-in for an absent value, under the
-    last part of the path. ``default`` and ``default_from`` (another path) are what an absent value is read as.
-    ``optional`` columns may be absent from the file. ``guard`` is a character that spreadsheets put before a value and
-    that is taken off in reading.
+    Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``, ``order_units``; in a trailer
+    ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text) and ``code`` (a
+    value of the agreement's ``[codes]``). ``date`` is ``iso8601`` or a pattern of strftime directives, or several of
+    which the first is written and any is read; ``zone`` is ``UTC`` where the pattern has none because all times are in
+    UTC. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path. ``default`` and
+    ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be absent from the
+    file. ``guard`` is a character that spreadsheets put before a value and that is taken off in reading.
 
     Fixed width: ``width`` in characters, ``start`` from 1 (else after the field before), ``justify``, ``pad``, and
     ``decimals`` for amounts without a point. X12: ``element`` is the position, or positions, in the segment;
@@ -115,12 +116,10 @@ class FixedWidth(Spec):
 
 
 class Json(Spec):
-    """``root``: the list of orders in the document; ``count``: the member that says how many; ``lines``: the list of
-    lines in an order."""
+    """``root``: the list of orders in the document; ``count``: the member that says how many."""
 
     root: str = "orders"
     count: str | None = None
-    lines: str = "lines"
 
 
 class Xml(Spec):
@@ -202,6 +201,12 @@ class Format(Spec):
     def carried(self) -> frozenset[str]:
         """The paths that a file of this format holds."""
         return frozenset(field.path for field in self.all_fields if field.path)
+
+    @cached_property
+    def lines_member(self) -> str:
+        """The member of a nested layout that holds the list of lines: what the names of its fields begin with."""
+        names = [field.name for field in self.fields if field.info is not None and field.info.level == "line"]
+        return names[0].partition(".")[0] if names else "lines"
 
     @property
     def tabular(self) -> bool:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from fallback.documents.manifest import hash_total
 from fallback.errors import FallbackError
 from fallback.findings import Finding, mask, quote
 from fallback.formats import shape
 from fallback.formats.check import cell_problem
 from fallback.formats.kinds import Kind, kind_of
+from fallback.formats.kinds.envelope import Envelope
+from fallback.formats.kinds.fixed_width import fits
+from fallback.formats.kinds.rows import Tree
 from fallback.formats.shape import Column, RowShape, Shape
 from fallback.formats.spec import Format
+from fallback.formats.wrapper import pack
 from fallback.records.order import Order
 from fallback.records.paths import PATHS, PathInfo, values_of
 
@@ -56,6 +59,8 @@ def write(
     *,
     codes: Mapping[str, str] | None = None,
     key: Callable[[Order], str] | None = None,
+    sequence: int = 1,
+    at: datetime | None = None,
     show_values: bool = False,
 ) -> Written:
     """Write orders in a format.
@@ -63,18 +68,25 @@ def write(
     Args:
         codes: the agreement's ``[codes]``, for fields that hold one.
         key: makes the key of an order, for fields with ``path = "key"``.
+        sequence: the number of the file, and ``at`` the instant of writing, for formats with an envelope.
         show_values: whether findings may show a customer's values.
 
-    Raises FallbackError ``agreement-invalid`` where the format needs a code or a key that was not given.
+    Raises FallbackError ``agreement-invalid`` where the format needs a code or a key that was not given,
+    ``format-read-only`` where it cannot be written, ``orders-over-limit`` where it cannot hold so many.
     """
+    if fmt.direction == "read":
+        raise FallbackError("format-read-only", f"files of the format {fmt.name} are read, never written")
+    if fmt.max_orders is not None and len(orders) > fmt.max_orders:
+        raise FallbackError("orders-over-limit", f"a file of {fmt.name} holds {fmt.max_orders}, found {len(orders)}")
     desk = _Desk(shape.shape_of(fmt), kind_of(fmt), codes or {}, key, show_values)
     _check_given(desk)
     findings: list[Finding] = []
     rows: list[tuple[int, Any]] = []
     written: list[Order] = []
-    for order in orders:
+    make = _tabular if fmt.tabular else _tree if fmt.kind in ("xml", "x12") else _nested
+    for order in _sorted(orders, fmt):
         problems: list[Finding] = list(_not_carried(order, desk))
-        made = _nested(order, desk, problems) if fmt.layout == "nested" else list(_tabular(order, desk, problems))
+        made = list(make(order, desk, problems))
         if problems:
             findings += problems
         else:
@@ -82,8 +94,15 @@ def write(
             written.append(order)
     if desk.shape.trailer_type >= 0:
         rows.append(_trailer(written, desk))
-    text = "".join(desk.kind.write(rows, fmt))
-    return Written(text.encode(fmt.encoding), tuple(written), tuple(findings))
+    envelope = Envelope(sequence, at, desk.codes) if at is not None else Envelope(sequence, codes=desk.codes)
+    text = "".join(desk.kind.write(rows, fmt, envelope))
+    return Written(pack(text.encode(fmt.encoding), fmt), tuple(written), tuple(findings))
+
+
+def _sorted(orders: Sequence[Order], fmt: Format) -> Sequence[Order]:
+    """The orders as the partner's loader wants them."""
+    path = fmt.row_order.sorted_by
+    return orders if path is None else sorted(orders, key=lambda order: str(values_of(order, path)[0]))
 
 
 def _check_given(desk: _Desk) -> None:
@@ -124,18 +143,27 @@ def _tabular(order: Order, desk: _Desk, problems: list[Finding]) -> Iterator[tup
         yield desk.shape.order_type, [_cell(c, order, None, desk, problems) for c in header.columns]
     detail = rows[desk.shape.line_type]
     repeated = {
-        c.index: _cell(c, order, None, desk, problems if desk.format.layout == "line" else [])
+        # A detail row repeats the path of its order's row under the same rules: what is wrong with it is told already.
+        c.index: _cell(c, order, None, desk, [] if desk.format.records and c.field.path else problems)
         for c in detail.columns
         if not c.of_line
     }
+    once = _once(desk)
     for index in range(len(order.lines)):
-        yield (
-            desk.shape.line_type,
-            [
-                repeated[c.index] if c.index in repeated else _cell(c, order, index, desk, problems)
-                for c in detail.columns
-            ],
-        )
+        cells = [
+            repeated[c.index] if c.index in repeated else _cell(c, order, index, desk, problems) for c in detail.columns
+        ]
+        for column in once if index else ():
+            cells[column.index] = ""
+        yield desk.shape.line_type, cells
+
+
+def _once(desk: _Desk) -> tuple[Column, ...]:
+    """The columns that stand on the first row of an order only: not those by which its rows are known."""
+    if desk.format.layout != "first-line":
+        return ()
+    identity = desk.format.identity()
+    return tuple(c for c in desk.shape.rows[0].own_columns if c.field.path and c.field.path not in identity)
 
 
 def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems: list[Finding]) -> str:
@@ -151,9 +179,12 @@ def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems:
     elif text == column.stand_in:
         problem = ("placeholder-taken", f"a value other than the stand-in {quote(text)}", None)
     elif not desk.kind.writable(text, desk.format):
-        problem = ("value-not-writable", "no delimiter, quotation mark or line break: the format has no quoting", None)
+        lacking = "no quoting" if desk.format.delimited.quoting == "none" else "CR at the end of its rows"
+        problem = ("value-not-writable", f"no line break, delimiter or quotation mark: the format has {lacking}", None)
     elif not _encodable(text, desk.format.encoding):
         problem = ("value-not-writable", f"characters that {desk.format.encoding} has", None)
+    elif not fits(field, text):
+        problem = ("value-not-writable", f"an amount of {field.decimals} decimals in {field.width} columns", None)
     else:
         problem = cell_problem(field, text) if column.ruled else None
     if problem:
@@ -199,13 +230,31 @@ def _encodable(text: str, encoding: str) -> bool:
     return True
 
 
+def _tree(order: Order, desk: _Desk, problems: list[Finding]) -> list[tuple[int, Any]]:
+    """The order as values under names, all text: for XML and X12."""
+    own = {
+        c.field.name: _cell(c, order, None, desk, problems) or None for c in desk.shape.tree_columns if not c.of_line
+    }
+    lines = [
+        {c.field.name: _cell(c, order, index, desk, problems) or None for c in _of_each_line(desk)}
+        for index in range(len(order.lines))
+    ]
+    return [(0, Tree(own, lines))]
+
+
+def _of_each_line(desk: _Desk) -> Iterator[Column]:
+    """Columns of the lines, and the constants in the segments that repeat with them."""
+    for row in desk.shape.rows:
+        yield from (c for c in row.columns if c.of_line or (row.spec.repeats and c.field.path is None))
+
+
 def _nested(order: Order, desk: _Desk, problems: list[Finding]) -> list[tuple[int, Any]]:
-    row = desk.shape.rows[0]
+    row, group = desk.shape.rows[0], desk.format.lines_member
     content: dict[str, Any] = {}
     for column in row.columns:
         if column.of_line:
-            if "lines" not in content:
-                content["lines"] = [_line(order, index, row, desk, problems) for index in range(len(order.lines))]
+            if group not in content:
+                content[group] = [_line(order, index, row, desk, problems) for index in range(len(order.lines))]
             continue
         shape.put(content, tuple(column.field.name.split(".")), _member(column, order, None, desk, problems))
     return [(0, content)]
@@ -225,10 +274,15 @@ def _member(column: Column, order: Order, line: int | None, desk: _Desk, problem
     text = _cell(column, order, line, desk, problems)
     if text == "":
         return None
-    return json.loads(text) if column.info is not None and column.info.kind == "integer" else text
+    return int(text) if column.whole else text
 
 
 def _trailer(orders: Sequence[Order], desk: _Desk) -> tuple[int, list[str]]:
+    from fallback.documents.manifest import hash_total  # for the few formats that have a trailer
+
     values = shape.totals(orders, hash_total(order.order_number for order in orders))
-    row = desk.shape.rows[desk.shape.trailer_type]
-    return desk.shape.trailer_type, [c.write(values[str(c.field.path)]) for c in row.columns]
+    columns = desk.shape.rows[desk.shape.trailer_type].columns
+    return desk.shape.trailer_type, [
+        c.write(values[c.field.path]) if c.field.path else c.field.constant or desk.codes[str(c.field.code)]
+        for c in columns
+    ]

@@ -145,6 +145,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
+_canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def fingerprint(order: Order, key: str, drops: Iterable[str] = ()) -> str:
     """What makes two orders the same parcel: SHA-256 of sorted canonical JSON, 64 hexadecimal digits.
 
@@ -161,6 +164,5 @@ def fingerprint(order: Order, key: str, drops: Iterable[str] = ()) -> str:
     content["key"] = key
     content["ship_to"] = {} if "ship_to" in dropped else kept("ship_to.", order.ship_to, ShipTo.model_fields)
     lines = [kept("lines.", line, ("sku", "quantity", "uom", "lot")) for line in order.lines]
-    content["lines"] = sorted(lines, key=lambda line: json.dumps(line, sort_keys=True))
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    content["lines"] = sorted(lines, key=_canonical_json) if len(lines) > 1 else lines
+    return hashlib.sha256(_canonical_json(content).encode()).hexdigest()

@@ -53,7 +53,7 @@ def _note(value: str) -> str:
 
 def _identifier(value: str) -> str:
     # Shown in findings and used in keys: no white space of any kind, no separator of the key template.
-    if _text(value) and (":" in value or any(c.isspace() for c in value)):
+    if ":" in _text(value) or value.split() != [value]:
         raise refuse("identifier-invalid", "an identifier without white space or colon")
     return value
 

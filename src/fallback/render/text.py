@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -66,6 +65,8 @@ def explain_text(code: str) -> str:
     """What a code means, what follows from it and what to do. Raises WrongUse for a code that does not exist."""
     entry = CATALOGUE.get(code)
     if entry is None:
+        import difflib
+
         near = difflib.get_close_matches(code, CATALOGUE, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "codes stand after the place in a finding"
         raise WrongUse("wrong-use", f"there is no code {plain(code, words.NAME_LIMIT)}", hint=hint)

@@ -287,9 +287,11 @@ def reconciliation_sentence(document: Reconciliation) -> str:
 
 
 def reconciliation_next(document: Reconciliation) -> str:
+    if document.verdict == "clear" and document.exit_code:
+        return "Nothing is missing. Call the warehouse about the differences before these orders ship."
     return {
         "clear": "Nothing to do.",
-        "in-flight": "Wait for the end of the window, then look again: `fallback due`.",
+        "in-flight": "Wait for the end of the window, then look again: `fallback reconcile`.",
         "late": "No file is needed. Tell the owner of the integration, and look into the differences.",
         "due": "Start the fallback: `fallback export PAYLOAD --integration paused --confirmed-by NAME`.",
         "unknown": "Get fresh lists from both sides and look again; until then act as if orders were missing.",

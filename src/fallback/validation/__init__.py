@@ -6,19 +6,19 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fallback.documents.base import Counts
-from fallback.documents.manifest import SUFFIX, Manifest
+from fallback.documents.base import MANIFEST_SUFFIX, Counts
 from fallback.documents.report import Rejected, Report, Verdict
 from fallback.errors import FallbackError, WrongUse
 from fallback.findings import Finding, Place
 from fallback.formats.assemble import ReadOrder, finding_order
 from fallback.formats.read import ReadFile, read
 from fallback.formats.spec import Format
-from fallback.validation.checks import Terms, against_manifest, against_terms, of_file
-from fallback.validation.damage import diagnose
+from fallback.validation.checks import Terms, against_manifest, against_terms, doubled, markers, of_file
+from fallback.validation.damage import diagnose, rewritten
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
+    from fallback.documents.manifest import Manifest
 
 __all__ = ["validate"]
 
@@ -55,15 +55,25 @@ def validate(
     defaults = {"brand": agreement.brand} if agreement and "brand" not in fmt.carried else {}
     content = read(fmt, data, name=title, codes=codes, defaults=defaults, show_values=show_values)
     terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
-    about_file = list(content.findings) + of_file(data, terms)
-    doubled = _doubled(content, terms)
+    orders = content.orders
+    about_file = [*content.findings, *of_file(data, len(orders), terms)]
+    apart = (rewritten(orders, data, fmt), markers(orders, terms), doubled(orders, terms))
     judged = [
-        (order, [*order.findings, *against_terms(order, terms), *doubled.get(i, []), *against_manifest(order, terms)])
-        for i, order in enumerate(content.orders)
+        (
+            order,
+            [
+                *order.findings,
+                *against_terms(order, terms),
+                *(found[i] for found in apart if i in found),
+                *against_manifest(order, terms),
+            ],
+        )
+        for i, order in enumerate(orders)
     ]
     if not any(finding.code in ("file-hash-differs", "file-size-differs") for finding in about_file):
         about_file += _whole(content, terms)
-    findings = about_file + [finding for _, found in judged for finding in found]
+    # Orders of the wrong state share one finding: it is the file that is wrong.
+    findings = list(dict.fromkeys(about_file + [finding for _, found in judged for finding in found]))
     return _report(content, judged, findings, terms, data)
 
 
@@ -71,12 +81,14 @@ def _open(
     source: bytes | str | Path, name: str | None, manifest: Manifest | None
 ) -> tuple[bytes, str, Manifest | None]:
     if isinstance(source, bytes):
-        return source, name or "", manifest
+        return source, name or (manifest.files[0].name if manifest is not None else ""), manifest
     path = Path(source)
     try:
         data = path.read_bytes()
-        beside = path.with_name(path.name + SUFFIX)
+        beside = path.with_name(path.name + MANIFEST_SUFFIX)
         if manifest is None and beside.is_file():
+            from fallback.documents.manifest import Manifest
+
             manifest = Manifest.from_json(beside.read_bytes(), beside.name)
     except OSError as error:
         raise FallbackError(
@@ -85,41 +97,25 @@ def _open(
     return data, name or path.name, manifest
 
 
-def _doubled(content: ReadFile, terms: Terms) -> dict[int, list[Finding]]:
-    """The same order twice in one file: no copy may be loaded."""
-    places: dict[str, list[int]] = {}
-    for index, order in enumerate(content.orders):
-        if order.order is not None:
-            places.setdefault(terms.key(order.order), []).append(index)
-    return {
-        index: [
-            Finding(
-                "order-doubled",
-                content.orders[index].place,
-                order=content.orders[index].number,
-                found=f"the order {len(indexes)} times",
-                expected="once",
-            )
-        ]
-        for indexes in places.values()
-        if len(indexes) > 1
-        for index in indexes
-    }
-
-
 def _whole(content: ReadFile, terms: Terms) -> list[Finding]:
     """Another number of orders, lines or units than declared. Damaged orders count as orders: they have their words."""
     if terms.manifest is None:
         return []
+    from fallback.documents.manifest import hash_total  # loaded already where there is a manifest
+
     declared = terms.manifest.counts
     orders = [order.order for order in content.orders if order.order is not None]
     counted = Counts(
         orders=len(content.orders), lines=sum(len(o.lines) for o in orders), units=sum(o.units for o in orders)
     )
-    if counted == declared or (counted.orders == declared.orders > len(orders)):
+    if counted.orders == declared.orders > len(orders):
         return []
-    words = "{0.orders:,} orders, {0.lines:,} lines, {0.units:,} units"
-    return [Finding("count-differs", Place(terms.file), found=words.format(counted), expected=words.format(declared))]
+    words = "{0.orders:,} orders, {0.lines:,} lines, {0.units:,} units, hash total {1}"
+    total = hash_total(order.order_number for order in orders)
+    if (counted, total) == (declared, terms.manifest.hash_total):
+        return []
+    found, expected = words.format(counted, total), words.format(declared, terms.manifest.hash_total)
+    return [Finding("count-differs", Place(terms.file), found=found, expected=expected)]
 
 
 def _report(
@@ -140,8 +136,7 @@ def _report(
         if order.order is not None and not codes and not refused:
             accepted.append(order)
         else:
-            key = terms.key(order.order) if order.order is not None else order.key
-            rejected.append(Rejected(order.number, key, codes or ("file-refused",)))
+            rejected.append(Rejected(order.number, terms.key_of(order), codes or ("file-refused",)))
     verdict: Verdict = "rejected" if refused or not accepted else "partial" if rejected else "accepted"
     orders = tuple(order.order for order in accepted if order.order is not None)
     return Report(

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fallback.documents.base import State
-from fallback.documents.manifest import DeclaredOrder, Manifest
 from fallback.findings import Finding, Place, quote
-from fallback.formats.assemble import ReadOrder
+from fallback.formats.assemble import ReadOrder, is_name
 from fallback.formats.spec import Format
 from fallback.records.order import Order, fingerprint
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
+    from fallback.documents.manifest import DeclaredOrder, Manifest
 
 DRILL_FILE = "DRILL_"
 DRILL_ORDER = "DRILL-"
+_DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"  # the agreement's own default, which is not imported for it
 # Looking for the nearest of a million SKUs takes seconds for each unknown one; up to here it takes milliseconds.
 _NEAREST_AMONG = 20_000
+_NEAREST_FOR = 50
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,30 @@ class Terms:
     def key(self, order: Order) -> str:
         if self.agreement is not None:
             return self.agreement.key(order)
-        return f"{order.brand}:{order.platform}:{order.order_id}:{order.group}"
+        parts = ("brand", "platform", "order_id", "group")
+        return _DEFAULT_KEY.format(**{part: getattr(order, part) for part in parts})
+
+    def key_of(self, read: ReadOrder) -> str | None:
+        """The key of an order of the file, a refused one too, where its identifying fields could be read."""
+        if read.order is not None:
+            return self.key(read.order)
+        parts = {"brand": "", "platform": "", "order_id": "", "order_number": "", "group": "0"}
+        parts |= {"brand": self.agreement.brand} if self.agreement is not None else {}
+        parts |= {path: text for path, text in read.identity if path in parts and is_name(text)}
+        names = self.agreement.key_parts if self.agreement is not None else ("brand", "platform", "order_id")
+        if not all(parts[name] for name in names):
+            return None
+        return self.agreement.key_of(**parts) if self.agreement is not None else _DEFAULT_KEY.format(**parts)
+
+    @cached_property
+    def items(self) -> list[str]:
+        """The item list in an order that does not change from run to run, for the nearest SKU."""
+        return sorted(self.skus or ())
+
+    @cached_property
+    def nearest(self) -> dict[str, str | None]:
+        """For SKUs that are not on the item list the nearest that is, as far as it was looked up."""
+        return {}
 
     @cached_property
     def declared(self) -> dict[str, DeclaredOrder]:
@@ -56,18 +80,20 @@ class Terms:
         return hashlib.sha256(data).hexdigest()
 
 
-def of_file(data: bytes, terms: Terms) -> list[Finding]:
+def of_file(data: bytes, orders: int, terms: Terms) -> list[Finding]:
     """Findings about the file as a whole: bytes, format, agreement, marker, limits."""
-    return list(_of_file(data, terms))
+    return list(_of_file(data, orders, terms))
 
 
-def _of_file(data: bytes, terms: Terms) -> Iterator[Finding]:
+def _of_file(data: bytes, orders: int, terms: Terms) -> Iterator[Finding]:
     place = Place(terms.file)
     agreement = terms.agreement
-    if agreement is not None and len(data) > agreement.limits.max_bytes:
-        yield Finding(
-            "orders-over-limit", place, found=f"{len(data):,} bytes", expected=f"at most {agreement.limits.max_bytes:,}"
-        )
+    if agreement is not None:
+        limits = agreement.limits
+        if len(data) > limits.max_bytes:
+            yield over_limit(place, len(data), limits.max_bytes, "bytes")
+        elif orders > limits.max_orders_per_file:
+            yield over_limit(place, orders, limits.max_orders_per_file, "orders")
     if terms.state != ("drill" if terms.file.startswith(DRILL_FILE) else "live"):
         name = f"a file name that {'begins' if terms.state == 'live' else 'does not begin'} with {DRILL_FILE}"
         yield Finding("marker-wrong", place, found=name, expected=f"the name of a {terms.state} file")
@@ -83,6 +109,11 @@ def _of_file(data: bytes, terms: Terms) -> Iterator[Finding]:
         yield Finding("format-differs", place, found=found, expected=expected)
     if agreement is not None:
         yield from _agreement_of(manifest, agreement, place)
+
+
+def over_limit(place: Place, found: int, most: int, unit: str) -> Finding:
+    """More orders or bytes than the agreement allows in one file."""
+    return Finding("orders-over-limit", place, found=f"{found:,} {unit}", expected=f"at most {most:,}")
 
 
 def _bytes_of(data: bytes, manifest: Manifest, place: Place) -> Iterator[Finding]:
@@ -101,27 +132,16 @@ def _agreement_of(manifest: Manifest, agreement: Agreement, place: Place) -> Ite
         yield Finding("agreement-differs", place, found=manifest.agreement.id[:80], expected=agreement.id)
     elif manifest.agreement.sha256 != agreement.sha256:
         found = f"version {manifest.agreement.version[:20]}, {manifest.agreement.sha256[:12]}"
-        yield Finding("agreement-stale", place, found=found, expected=f"{agreement.version}, {agreement.sha256[:12]}")
-    if len(manifest.orders) > agreement.limits.max_orders_per_file:
-        most = f"at most {agreement.limits.max_orders_per_file:,}"
-        yield Finding("orders-over-limit", place, found=f"{len(manifest.orders):,} orders", expected=most)
+        expected = f"version {agreement.version}, {agreement.sha256[:12]}"
+        yield Finding("agreement-stale", place, found=found, expected=expected)
 
 
 def against_terms(read: ReadOrder, terms: Terms) -> list[Finding]:
-    """Findings about one order: brand, marker, key, limits, item list."""
+    """Findings about one order: brand, key, limits, item list."""
     return [] if read.order is None else list(_against_terms(read, read.order, terms))
 
 
 def _against_terms(read: ReadOrder, order: Order, terms: Terms) -> Iterator[Finding]:
-    drill = terms.state == "drill"
-    if order.order_number.startswith(DRILL_ORDER) != drill or order.order_id.startswith(DRILL_ORDER) != drill:
-        yield Finding(
-            "marker-wrong",
-            read.place,
-            order=read.number,
-            found="a live order" if drill else f"an order of a drill ({DRILL_ORDER})",
-            expected=f"orders of a {terms.state} file only",
-        )
     agreement = terms.agreement
     if agreement is not None:
         if order.brand != agreement.brand:
@@ -144,13 +164,12 @@ def _against_terms(read: ReadOrder, order: Order, terms: Terms) -> Iterator[Find
 
 
 def _skus(read: ReadOrder, order: Order, terms: Terms) -> Iterator[Finding]:
-    assert terms.skus is not None
     column = next((f.name for f in terms.format.all_fields if f.path == "lines.sku"), None)
     for line, place in zip(order.lines, read.line_places, strict=True):
-        if line.sku in terms.skus:
+        if line.sku in (terms.skus or ()):
             continue
-        nearest = difflib.get_close_matches(line.sku, terms.skus, 1) if len(terms.skus) <= _NEAREST_AMONG else []
-        near = f"nearest is {quote(nearest[0])}; " if nearest else ""
+        nearest = _nearest(line.sku, terms)
+        near = f"nearest is {quote(nearest)}; " if nearest else ""
         yield Finding(
             "sku-unknown",
             place,
@@ -162,6 +181,52 @@ def _skus(read: ReadOrder, order: Order, terms: Terms) -> Iterator[Finding]:
             expected="a SKU of the warehouse's item list",
             hint=f"{near}add it to the SKU map or correct the order",
         )
+
+
+def _nearest(sku: str, terms: Terms) -> str | None:
+    # Each search takes milliseconds, and a file for another warehouse has thousands of unknown SKUs.
+    if sku not in terms.nearest and len(terms.items) <= _NEAREST_AMONG and len(terms.nearest) < _NEAREST_FOR:
+        import difflib
+
+        terms.nearest[sku] = next(iter(difflib.get_close_matches(sku, terms.items, 1)), None)
+    return terms.nearest.get(sku)
+
+
+def markers(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
+    """The orders of a drill in a live file, or live ones in a drill's, by their position; the same finding for all."""
+    drill = terms.state == "drill"
+    wrong = [
+        index
+        for index, read in enumerate(orders)
+        if read.order is not None
+        and (read.order.order_number.startswith(DRILL_ORDER), read.order.order_id.startswith(DRILL_ORDER))
+        != (drill, drill)
+    ]
+    if not wrong:
+        return {}
+    first = orders[wrong[0]]
+    kind = "live orders" if drill else f"orders of a drill ({DRILL_ORDER})"
+    found, expected = f"{len(wrong):,} {kind}", f"orders of a {terms.state} file only"
+    return dict.fromkeys(
+        wrong, Finding("marker-wrong", first.place, order=first.number, found=found, expected=expected)
+    )
+
+
+def doubled(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
+    """The same order twice in one file, by the position of each copy: none may be loaded, be one of them damaged."""
+    copies: dict[str, list[int]] = {}
+    for index, read in enumerate(orders):
+        if (key := terms.key_of(read)) is not None:
+            copies.setdefault(key, []).append(index)
+    found: dict[int, Finding] = {}
+    for indexes in copies.values():
+        first = orders[indexes[0]]
+        if len(indexes) > 1:
+            words = f"the order {len(indexes)} times, first in line {first.place.line}"
+            for index in indexes:
+                read = orders[index]
+                found[index] = Finding("order-doubled", read.place, order=read.number, found=words, expected="once")
+    return found
 
 
 def against_manifest(read: ReadOrder, terms: Terms) -> list[Finding]:

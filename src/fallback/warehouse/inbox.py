@@ -6,13 +6,14 @@ receiver that is killed anywhere leaves the file in ``work``; the next one goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from fallback.delivery.drop import Drop, Folder, sha256
-from fallback.documents.manifest import SUFFIX, Manifest
+from fallback.documents.base import MANIFEST_SUFFIX
+from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import AnsweredOrder, By, Reason, Receipt, ReceivedFile
 from fallback.documents.report import Report
 from fallback.errors import FallbackError, Refused
@@ -123,23 +124,23 @@ def receive(
     return Received(receipts, tuple(item for item in said if isinstance(item, Note)))
 
 
-_Step = Callable[[_Desk, str], Iterator["Receipt | Note"]]
+_Step = Callable[[_Desk, str], Iterable["Receipt | Note"]]
 
 
 def _sweep(desk: _Desk) -> Iterator[tuple[str, _Step]]:
     """The files to work on, each with what is to be done; those left in ``work`` first."""
     work = _names(desk, "work")
     for name in sorted(work):
-        if not name.endswith(SUFFIX):
+        if not name.endswith(MANIFEST_SUFFIX):
             yield name, _resume
-        elif name.removesuffix(SUFFIX) not in work:
-            yield name.removesuffix(SUFFIX), _tidy
+        elif name.removesuffix(MANIFEST_SUFFIX) not in work:
+            yield name.removesuffix(MANIFEST_SUFFIX), _tidy
     came = _names(desk, "in")
     for name in sorted(came):
-        if not name.endswith(SUFFIX):
-            yield name, _take if name + SUFFIX in came else _wait_for_manifest
-        elif name.removesuffix(SUFFIX) not in came:
-            yield name.removesuffix(SUFFIX), _wait_for_file
+        if not name.endswith(MANIFEST_SUFFIX):
+            yield name, _take if name + MANIFEST_SUFFIX in came else _wait_for_manifest
+        elif name.removesuffix(MANIFEST_SUFFIX) not in came:
+            yield name.removesuffix(MANIFEST_SUFFIX), _wait_for_file
 
 
 def _names(desk: _Desk, folder: Folder) -> set[str]:
@@ -149,17 +150,17 @@ def _names(desk: _Desk, folder: Folder) -> set[str]:
 # --- taking a file
 
 
-def _wait_for_manifest(desk: _Desk, name: str) -> Iterator[Note]:
+def _wait_for_manifest(desk: _Desk, name: str) -> tuple[Note, ...]:
     # The manifest is agreed to come first: a file without one has lost it, or was put there by somebody else.
     late = desk.agreement.delivery.manifest == "before"
     text = f"{name} has no manifest beside it" + (", which should have come first" if late else " yet")
-    yield Note("waiting", name, "manifest-absent", text, 1 if late else 0)
+    return (Note("waiting", name, "manifest-absent", text, 1 if late else 0),)
 
 
-def _wait_for_file(desk: _Desk, name: str) -> Iterator[Note]:
+def _wait_for_file(desk: _Desk, name: str) -> tuple[Note, ...]:
     early = desk.agreement.delivery.manifest == "before"
     text = f"{name} is announced by its manifest and is not there" + (" yet" if early else "")
-    yield Note("waiting", name, "file-absent", text, 0 if early else 1)
+    return (Note("waiting", name, "file-absent", text, 0 if early else 1),)
 
 
 def _take(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
@@ -172,7 +173,7 @@ def _take(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
             yield _live(name, "in")
             return
         if desk.drop.move(name, "in", "work"):
-            desk.drop.move(name + SUFFIX, "in", "work")
+            desk.drop.move(name + MANIFEST_SUFFIX, "in", "work")
             yield from _answer(desk, name)
 
 
@@ -182,7 +183,7 @@ def _resume(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
         work = _names(desk, "work") if alone else set()
         if name not in work:
             return
-        if name + SUFFIX not in work and not desk.drop.move(name + SUFFIX, "in", "work"):
+        if name + MANIFEST_SUFFIX not in work and not desk.drop.move(name + MANIFEST_SUFFIX, "in", "work"):
             text = f"{name} was taken, and its manifest is gone; it stays in work/"
             yield Note("refused", name, "manifest-absent", text, 1)
             return
@@ -193,29 +194,29 @@ def _resume(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
 def _finish_move(desk: _Desk, name: str) -> None:
     """Take out of ``in`` what is in ``work`` too: on some drops a rename is two steps, and the receiver was killed."""
     came = {entry.name: entry.size for entry in desk.drop.list("in")}
-    for part in (name, name + SUFFIX):
+    for part in (name, name + MANIFEST_SUFFIX):
         same_size = came.get(part) == next(entry.size for entry in desk.drop.list("work") if entry.name == part)
         if same_size and desk.drop.read("in", part) == desk.drop.read("work", part):
             desk.drop.remove("in", part)
 
 
-def _tidy(desk: _Desk, name: str) -> Iterator[Note]:
+def _tidy(desk: _Desk, name: str) -> tuple[Note, ...]:
     """Put a manifest away whose file was put away by a receiver that was killed then."""
     with desk.ledger.hold(name, state=desk.drop.state) as alone:
         work = _names(desk, "work") if alone else set()
-        if name in work or name + SUFFIX not in work:
-            return
+        if name in work or name + MANIFEST_SUFFIX not in work:
+            return ()
         manifest = _manifest(desk, "work", name)
         target: Folder = "bad"
-        if isinstance(manifest, Manifest) and manifest.name == name + SUFFIX:
+        if isinstance(manifest, Manifest) and manifest.name == name + MANIFEST_SUFFIX:
             for file in desk.ledger.files(manifest.file_id, name, state=desk.drop.state):
                 last = file.receipts.get("processed")
                 if last is not None and file.sha256 == manifest.files[0].sha256:
                     target = _target(last)
                 if last is not None and file.name == name:
                     desk.ledger.close_file(file.file_id, state=desk.drop.state, at=desk.now())
-        _put_away(desk, name + SUFFIX, target)
-    yield from ()
+        _put_away(desk, name + MANIFEST_SUFFIX, target)
+    return ()
 
 
 # --- what is known of a file before it is read
@@ -223,7 +224,7 @@ def _tidy(desk: _Desk, name: str) -> Iterator[Note]:
 
 def _manifest(desk: _Desk, folder: Folder, name: str) -> Manifest | FallbackError:
     try:
-        return Manifest.from_json(desk.drop.read(folder, name + SUFFIX, desk.limit), name + SUFFIX)
+        return Manifest.from_json(desk.drop.read(folder, name + MANIFEST_SUFFIX, desk.limit), name + MANIFEST_SUFFIX)
     except FallbackError as error:
         if error.code not in ("file-unreadable", "document-unreadable"):
             raise
@@ -252,7 +253,7 @@ def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
     if isinstance(manifest, FallbackError):
         yield _refuse(desk, name, manifest.code, f"{manifest.message}; the file is in bad/", manifest.exit_code)
         return
-    if manifest.name != name + SUFFIX or len(manifest.files) > 1:
+    if manifest.name != name + MANIFEST_SUFFIX or len(manifest.files) > 1:
         text = f"the manifest beside {name} is that of another file; both are in bad/"
         yield _refuse(desk, name, "file-hash-differs", text, 1)
         return
@@ -390,7 +391,7 @@ def _target(receipt: Receipt) -> Folder:
 def _put_pair_away(desk: _Desk, name: str, target: Folder) -> None:
     # The manifest last: whoever finds it alone knows that its file was put away.
     _put_away(desk, name, target)
-    _put_away(desk, name + SUFFIX, target)
+    _put_away(desk, name + MANIFEST_SUFFIX, target)
 
 
 def _put_away(desk: _Desk, name: str, target: Folder) -> None:

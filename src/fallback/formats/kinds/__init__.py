@@ -13,9 +13,7 @@ from fallback.formats.spec import Format
 
 class Kind(Protocol):
     """The verbs of a kind. ``write`` yields the text of each row with its line end; ``writable`` tells whether a cell
-    can hold a text. ``TYPED``: values are JSON's own, else text."""
-
-    TYPED: bool
+    can hold a text."""
 
     def read(self, text: str, fmt: Format) -> Iterator[Row | Fault]: ...
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from fallback.findings import quote
+from fallback.findings import mask, quote
+from fallback.formats.kinds.ends import ends_fault, unify
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
@@ -28,20 +29,14 @@ class _Record(NamedTuple):
     quoted: bool
 
 
-TYPED = False
-
-
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The rows of a file, and a Fault for whatever is wrong in its layout."""
-    translated = fmt.newline != "cr" and "\r" in text and "\n" not in text
-    if translated:
-        yield Fault("line-ends", 1, found="CR", expected=_END_NAMES[fmt.newline_text])
-    if translated or fmt.newline == "cr":
-        text = text.replace("\r", "\n")
-    records = _records(text, fmt, compare_ends=not translated)
-    header = fmt.delimited.header == "required"
+    text, fault = unify(text, fmt)
+    if fault is not None:
+        yield fault
+    records = _records(text, fmt, compare_ends=fault is None and fmt.newline != "cr")
     arrange = None
-    if header:
+    if fmt.delimited.header == "required":
         first = next(records, None)
         if first is None or isinstance(first, Fault):
             yield first or Fault("header-missing", 1)
@@ -54,13 +49,8 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     yield from _rows(records, fmt, arrange)
 
 
-_END_NAMES = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
-
-
 def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record | Fault]:
     """Physical lines joined to records where a quotation mark is open; line ends compared with the agreement."""
-    if not text:
-        return
     quoting = fmt.delimited.quoting != "none"
     lines = text.split("\n")
     cut = lines.pop()
@@ -78,14 +68,14 @@ def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record 
                 return
             line, number = joined
         end = "\n"
-        if line[-1:] == "\r" and fmt.newline != "cr":
+        if line[-1:] == "\r":
             line, end = line[:-1], "\r\n"
         ends[end] += 1
         yield _Record(line, first + 1, end, quoted)
     if cut:
         yield _Record(cut, len(lines) + 1, "", quoting and '"' in cut)
-    if compare_ends:
-        yield from _line_ends(ends, fmt)
+    if compare_ends and (fault := ends_fault(ends, fmt)) is not None:
+        yield fault
 
 
 _MOST_IN_A_RECORD = 1_000_000
@@ -97,29 +87,23 @@ def _join(lines: list[str], first: int, delimiter: str) -> tuple[str, int] | Non
     A mark is open only where a cell may begin with one: a stray mark elsewhere does not swallow the lines after it.
     """
     grammar = _grammar(delimiter)
-    text, number = lines[first], first + 1
-    while grammar.open.fullmatch(text):
-        pieces = [text]
-        size = len(text)
-        closed = False
-        while not closed:
+    pieces, number = [lines[first]], first + 1
+    size, rest = len(lines[first]), lines[first]
+    # Where a mark is open their number is odd, which is sooner counted than the grammar is read.
+    while rest.count('"') % 2 and grammar.open.fullmatch(rest):
+        closed = None
+        while closed is None:
             if number == len(lines) or size > _MOST_IN_A_RECORD:
                 return None
+            closed = grammar.close.match(lines[number])
             pieces.append(lines[number])
             size += len(lines[number])
-            closed = grammar.close.match(lines[number]) is not None
             number += 1
-        text = "\n".join(pieces)
-    return text, number
-
-
-def _line_ends(ends: Counter[str], fmt: Format) -> Iterator[Fault]:
-    agreed = "\n" if fmt.newline == "cr" else fmt.newline_text
-    if len(ends) > 1:
-        found = ", ".join(f"{count:,} with {_END_NAMES[end]}" for end, count in sorted(ends.items()))
-        yield Fault("line-ends-mixed", 1, found=found, expected=_END_NAMES[agreed])
-    elif ends and agreed not in ends:
-        yield Fault("line-ends", 1, found=_END_NAMES[next(iter(ends))], expected=_END_NAMES[agreed])
+        after = pieces[-1][closed.end() :]
+        if not after.startswith(delimiter):
+            break  # the record ends, or the mark was not the one that closes: the grammar will tell
+        rest = after[1:]
+    return "\n".join(pieces), number
 
 
 class _Grammar(NamedTuple):
@@ -135,12 +119,14 @@ class _Grammar(NamedTuple):
 @lru_cache(maxsize=16)
 def _grammar(delimiter: str) -> _Grammar:
     mark = re.escape(delimiter)
-    cell = f'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
+    # Possessive: what stands between marks is never tried twice, so that no damage makes the search slow.
+    inside = '"[^"]*+(?:""[^"]*+)*+'
+    cell = f'(?:{inside}"|[^"{mark}]*+)'
     return _Grammar(
-        whole=re.compile(f"{cell}(?:{mark}{cell})*"),
-        cell=re.compile(f"({cell})(?:{mark}|$)"),
-        open=re.compile(f'(?:{cell}{mark})*"(?:[^"]|"")*'),
-        close=re.compile('(?:[^"]|"")*"(?!")'),
+        whole=re.compile(f"{cell}(?:{mark}{cell})*+"),
+        cell=re.compile(f"({cell})(?:{mark}|\\Z)"),
+        open=re.compile(f"(?:{cell}{mark})*+{inside}"),
+        close=re.compile(f'{inside[1:]}"'),
     )
 
 
@@ -159,98 +145,122 @@ def _cells(record: _Record, fmt: Format) -> list[str] | None:
     return [cell[1:-1].replace('""', '"') if cell[:1] == '"' else cell for cell in cells]
 
 
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+
+
 def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]:
     """The names of the columns, or None with what is wrong. One cause is one fault."""
     expected = [field.name for field in fmt.fields]
     cells = _cells(first, fmt)
+    known = [name for name in cells or () if name in expected]
+    extra = [name for name in cells or () if name not in expected]
+    if not known and (other := _other_delimiter(first.text, expected, fmt)):
+        return None, [other]
     if cells is None:
         return None, [Fault("quote-stray", 1, found="a quotation mark", expected="the agreed header")]
-    known = set(expected)
-    found = set(cells)
-    if not found & known:
-        for other, title in ((";", "semicolons"), (",", "commas"), ("\t", "tabs"), ("|", "pipes")):
-            if other != fmt.delimited.delimiter and len(known & set(first.text.replace('"', "").split(other))) > 1:
-                words = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-                agreed = words.get(fmt.delimited.delimiter, quote(fmt.delimited.delimiter))
-                return None, [Fault("delimiter-wrong", 1, found=title, expected=agreed)]
-        return None, [Fault("header-missing", 1, expected=f"{len(expected)} columns, the first one {expected[0]}")]
+    if not first.end:
+        return None, [Fault("file-cut", 1, expected="a line end after the header")]
+    if len(extra) > len(known):  # a row of data, or joined with one: its cells are not told, they may be a person's
+        return None, [
+            Fault(
+                "header-missing", 1,
+                found=f"{len(known)} of the agreed columns",
+                expected=f"{len(expected)} columns, the first one {expected[0]}",
+            )
+        ]  # fmt: skip
     faults = [
         Fault("column-doubled", 1, field=name, found=f"{count} columns of this name", expected="one")
-        for name, count in Counter(cells).items()
-        if count > 1 and name in known
+        for name, count in Counter(known).items()
+        if count > 1
     ]
-    missing = [name for name in expected if name not in found]
-    extra = [name for name in cells if name not in known]
+    missing = [name for name in expected if name not in known]
     if missing and len(missing) == len(extra):
-        faults += [
-            Fault("column-renamed", 1, field=name, found=quote(other), expected=quote(name))
+        return None, faults + [
+            Fault("column-renamed", 1, field=name, found=_title(other), expected=quote(name))
             for name, other in zip(missing, extra, strict=True)
         ]
-        return None, faults
     faults += [Fault("column-missing", 1, field=name, expected=f"a column {quote(name)}") for name in missing]
     if fmt.delimited.extra_columns == "refuse":
-        faults += [Fault("column-unknown", 1, field=name[:60], found=quote(name)) for name in dict.fromkeys(extra)]
+        unknown = [_title(name) for name in dict.fromkeys(extra)]
+        faults += [Fault("column-unknown", 1, found=name, expected="no such column") for name in unknown]
     if faults:
         return None, faults
-    if [name for name in cells if name in known] != expected:
-        moved = next(i for i, name in enumerate(cells) if name != expected[i : i + 1][0])
-        faults.append(Fault("column-moved", 1, field=cells[moved], found=f"as column {moved + 1}"))
+    if known != expected:
+        moved = next(name for name, agreed in zip(known, expected, strict=True) if name != agreed)
+        faults = [
+            Fault(
+                "column-moved", 1, field=moved,
+                found=f"as column {cells.index(moved) + 1}", expected=f"as column {expected.index(moved) + 1}",
+            )
+        ]  # fmt: skip
     return cells, faults
 
 
-def _arrangement(names: Sequence[str], fmt: Format) -> tuple[int, Any]:
-    """How many cells a row has, and what puts them into the declared order (None: they are)."""
-    expected = [field.name for field in fmt.fields]
-    if list(names) == expected:
-        return len(names), None
-    indexes = [names.index(name) for name in expected]
-    return len(names), itemgetter(*indexes) if len(indexes) > 1 else lambda cells: (cells[indexes[0]],)
+def _title(name: str) -> str:
+    """The name of a column that is not ours: in a damaged file anything may stand there."""
+    return quote(name) if len(name) <= 40 and "@" not in name else mask(name)
 
 
-def _rows(records: Iterator[_Record | Fault], fmt: Format, arrange: tuple[int, Any] | None) -> Iterator[Row | Fault]:
+def _other_delimiter(text: str, expected: Sequence[str], fmt: Format) -> Fault | None:
+    agreed = fmt.delimited.delimiter
+    for mark, words in _DELIMITERS.items():
+        if mark != agreed and len(set(expected) & set(text.replace('"', "").split(mark))) > 1:
+            return Fault("delimiter-wrong", 1, found=words, expected=_DELIMITERS.get(agreed, quote(agreed)))
+    return None
+
+
+def _arrangement(names: Sequence[str], fmt: Format) -> tuple[int, list[int]]:
+    """How many cells a row has, and where the declared ones stand in it."""
+    return len(names), [names.index(field.name) for field in fmt.fields]
+
+
+def _rows(
+    records: Iterator[_Record | Fault], fmt: Format, arrange: tuple[int, list[int]] | None
+) -> Iterator[Row | Fault]:
     types = {row.tag: index for index, row in enumerate(fmt.rows)}
     widths = [len(row.fields) for row in fmt.rows]
-    width, getter = arrange or (widths[0], None)
+    width, indexes = arrange or (widths[0], list(range(widths[0])))
+    in_place = indexes == list(range(widths[0]))
+    getter = None if in_place and width == widths[0] else itemgetter(*indexes)
     tagged = fmt.layout == "header-detail"
+    blank = fmt.delimited.delimiter + " \t"
     number = 0
     for record in records:
         if isinstance(record, Fault):
             yield record
             continue
-        if not record.text:
+        if not record.text.strip(blank):  # separators alone are what a spreadsheet makes of an empty row
             yield Fault("row-blank", record.line)
             continue
         number += 1
         cells = _cells(record, fmt)
-        if not record.end:
-            yield Fault(
-                "file-cut", record.line, number, cells=tuple(cells or ()), expected="a line end after the last row"
-            )
-            continue
-        if cells is None:
-            yield Fault("quote-stray", record.line, number, cells=_loose(record, fmt))
-            continue
-        row_type = 0
+        known = _loose(record, fmt) if cells is None else cells
+        row_type, tag = 0, known[:1]
         if tagged:
-            tag = cells.pop(0)
-            if tag not in types:
-                yield Fault("record-unknown", record.line, number, found=quote(tag, 12), expected=" or ".join(types))
-                continue
-            row_type = types[tag]
-            width = widths[row_type]
-        if len(cells) != width:
-            yield Fault(
-                "row-cells", record.line, number, row_type, tuple(cells),
-                found=f"{len(cells)} cells", expected=f"{width}",
-            )  # fmt: skip
+            row_type = types.get(known[0], -1) if known else -1
+            width, known = widths[row_type], known[1:]
+        if cells is not None and record.end and row_type >= 0 and len(known) == width:
+            yield Row(row_type, getter(known) if getter else known, record.line, number)
             continue
-        yield Row(row_type, getter(cells) if getter else cells, record.line, number)
+        if not record.end:
+            fault = Fault("file-cut", record.line, expected="a line end after the last row")
+        elif cells is None:
+            fault = Fault("quote-stray", record.line, expected="quotation marks around whole cells only")
+        elif row_type < 0:
+            found = quote(tag[0]) if tag[0].isalnum() and len(tag[0]) < 4 else None  # else it may be of a note
+            expected = "a row that begins with " + " or ".join(types)
+            fault = Fault("record-unknown", record.line, found=found, expected=expected)
+        else:
+            fault = Fault("row-cells", record.line, found=f"{len(known)} cells", expected=f"{width}")
+        # A damaged record of several lines may have swallowed other orders' rows: it is nobody's.
+        if in_place and "\n" not in record.text:
+            fault = fault._replace(type=row_type, cells=tuple(known))
+        yield fault._replace(record=number)
 
 
-def _loose(record: _Record, fmt: Format) -> tuple[str, ...]:
+def _loose(record: _Record, fmt: Format) -> list[str]:
     """The cells before the first quotation mark: enough to say which order a damaged row belongs to."""
-    before = record.text[: record.text.index('"')].split(fmt.delimited.delimiter)[:-1]
-    return tuple(before[1:] if fmt.layout == "header-detail" else before)
+    return record.text[: record.text.index('"')].split(fmt.delimited.delimiter)[:-1]
 
 
 def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]:  # noqa: ARG001
@@ -268,7 +278,7 @@ def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> I
 
 def writable(text: str, fmt: Format) -> bool:
     """Whether the kind can carry this text in a cell."""
-    if fmt.newline == "cr" and "\n" in text:
+    if "\r" in text or (fmt.newline == "cr" and "\n" in text):
         return False
     return fmt.delimited.quoting != "none" or not any(c in text for c in (fmt.delimited.delimiter, '"', "\n"))
 

@@ -11,8 +11,6 @@ from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Field, Format, RecordSpec
 
-TYPED = False
-
 
 def spans(row: RecordSpec, tag_width: int) -> list[tuple[int, int]]:
     """The columns of each field of a row, from 0, the end not included."""

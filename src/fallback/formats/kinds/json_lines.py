@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
-from fallback.formats.kinds.json_tree import compact, decode, from_tree, row
+from fallback.formats.kinds.ends import ends_fault, unify
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
-TYPED = True
+
+class KeyDoubled(Exception):
+    """An object names a key twice. Never leaves ``kinds``."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise KeyDoubled
+    return content
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
 
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The objects of a file, and a Fault for each line that is not one."""
+    text, fault = unify(text, fmt)
+    if fault is not None:
+        yield fault
     lines = text.split("\n")
     cut = lines.pop()
     number = 0
@@ -23,21 +45,38 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
             yield Fault("row-blank", index + 1)
             continue
         number += 1
-        yield row(decode(line, index + 1, number), fmt, index + 1, number)
+        yield _row(line, index + 1, number)
     if cut.strip():
         number += 1
-        found = row(decode(cut, len(lines) + 1, number), fmt, len(lines) + 1, number)
+        row = _row(cut, len(lines) + 1, number)
         # Whole, but for its line end: nothing proves that it is the whole line.
-        cells = found.cells if isinstance(found, Row) else ()
+        cells = row.cells if isinstance(row, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
+    if fault is None and fmt.newline != "cr":
+        ends = Counter("\r\n" if line[-1:] == "\r" else "\n" for line in lines)
+        if (fault := ends_fault(ends, fmt)) is not None:
+            yield fault
+
+
+def _row(line: str, at: int, number: int) -> Row | Fault:
+    try:
+        content = DECODER.decode(line)
+    except KeyDoubled:
+        return Fault("json-key-doubled", at, number, expected="each name once in an object")
+    except (ValueError, RecursionError):
+        return Fault("json-invalid", at, number, expected="one whole JSON object")
+    if not isinstance(content, dict):
+        return Fault("json-invalid", at, number, expected="one whole JSON object")
+    return Row(0, content, at, number)
 
 
 def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]:  # noqa: ARG001
     """The text of each object with its line end: compact, in declared order, absent members as null."""
-    for _, tree in rows:
-        yield compact(from_tree(tree, fmt)) + fmt.newline_text
+    end = fmt.newline_text
+    for _, content in rows:
+        yield json.dumps(content, ensure_ascii=False, separators=(",", ":")) + end
 
 
-def writable(text: str, fmt: Format) -> bool:  # noqa: ARG001 - the verb of the family
+def writable(text: str, fmt: Format) -> bool:  # noqa: ARG001
     """JSON carries any text."""
     return True

@@ -15,8 +15,6 @@ from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row, Tree
 from fallback.formats.spec import Field, Format, RecordSpec
 
-TYPED = False
-
 _ISA_LENGTH = 106
 _ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
 _ENVELOPE = ("ISA", "GS", "ST", "SE", "GE", "IEA")
@@ -44,14 +42,16 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         yield Fault("header-missing", 1, expected="an ISA segment")
         return
     element, component, terminator = text[3], text[104], text[105]
+    if terminator in "\r\n" and text.rstrip().endswith(component):
+        terminator, component = component, " "  # ISA16 is left blank, and what stands there ends the segment
     isa = text[: _ISA_LENGTH - 1].split(element)
     widths = tuple(len(part) for part in isa[1:])
     if widths != _ISA_WIDTHS or terminator.isalnum() or component.isalnum() or element.isalnum():
         yield Fault("envelope-wrong", 1, found="an ISA segment of other widths", expected="16 elements, 106 characters")
         return
     segments = list(_segments(text, element, terminator))
-    if text.rstrip("\r\n ")[-1:] != terminator:
-        yield Fault("file-cut", segments[-1].line, expected=f"{terminator} after the last segment")
+    if not text.rstrip("\r\n ".replace(terminator, "")).endswith(terminator):
+        yield Fault("file-cut", segments[-1].line, expected="the segment terminator at the end")
         return
     yield from _interchange(segments, fmt)
 
@@ -155,7 +155,8 @@ def _tree(segments: Sequence[_Segment], fmt: Format, group: _Segment | None) -> 
             loop = segment.element(1)
         spec = _spec_of(segment, fmt, loop, bool(lines))
         if spec is None:
-            unknown.append(("segment-unknown", f"segment {segment.number}, {segment.tag}*{segment.element(1)[:3]}"))
+            name = f"segment {segment.number}, {segment.tag}*{segment.element(1)[:3]}"
+            unknown.append(("segment-unknown", name))
             continue
         target, index = (lines[-1], len(lines) - 1) if spec.repeats else (order, -1)
         declared = {position for field in spec.fields for position in _positions(field)}
@@ -168,8 +169,8 @@ def _tree(segments: Sequence[_Segment], fmt: Format, group: _Segment | None) -> 
                 continue
             if field.repeat and field.name in target:
                 target[field.name] += "\n" + text
-            elif field.name in target and not field.qualifier:
-                unknown.append(("value-malformed", f"segment {segment.number}, a second {field.name}"))
+            elif (field.constant or text) != text or (field.name in target and field.constant is None):
+                unknown.append(("segment-unknown", f"segment {segment.number}, {field.name}"))
             else:
                 target[field.name] = text
                 at[index, field.name] = f"segment {segment.number}, element {_positions(field)[0]}"
@@ -204,8 +205,11 @@ def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> I
         for name in ("sender_qualifier", "sender", "receiver_qualifier", "receiver")
     }
     control = f"{envelope.sequence % 10**9:09d}"
-    isa = ("00", "", "00", "", ids["sender_qualifier"], ids["sender"], ids["receiver_qualifier"], ids["receiver"],
-           f"{at:%y%m%d}", f"{at:%H%M}", "U", terms.version[:5], control, "0", terms.usage, terms.component)  # fmt: skip
+    isa = (
+        "00", "", "00", "", ids["sender_qualifier"], ids["sender"], ids["receiver_qualifier"],
+        ids["receiver"],
+        f"{at:%y%m%d}", f"{at:%H%M}", "U", terms.version[:5], control, "0", terms.usage, terms.component,
+    )  # fmt: skip
     padded = (value.ljust(width)[:width] for value, width in zip(isa, _ISA_WIDTHS, strict=True))
     yield terms.element.join(["ISA", *padded]) + end
     group = str(envelope.sequence)
@@ -249,6 +253,8 @@ def _segments_of(row: RecordSpec, values: dict[str, Any]) -> Iterator[list[str]]
             for position, part in zip(_positions(field), _parts(field, value), strict=True):
                 elements += [""] * (position + 1 - len(elements))
                 elements[position] = part
+        while not elements[-1]:  # nothing stands for what is absent at the end of a segment
+            elements.pop()
         yield elements
 
 

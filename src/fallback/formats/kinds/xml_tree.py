@@ -16,7 +16,6 @@ from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row, Tree
 from fallback.formats.spec import Format
 
-TYPED = False
 _DEEPEST = 64
 
 
@@ -32,6 +31,7 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     parser.forbid_dtd = True
     parser.setFeature(feature_namespaces, True)
     parser.setContentHandler(handler)
+    handler.setDocumentLocator(parser)  # feeding a parser does not tell it
     try:
         parser.feed(body)
         parser.close()
@@ -75,6 +75,9 @@ class _Handler(ContentHandler):
         self.unknown: list[tuple[str, str]] = []
         self.values: dict[str, str] = {}
         self.lines: list[dict[str, str]] = []
+
+    def setDocumentLocator(self, locator: Any) -> None:  # noqa: N802 - the names of SAX
+        self.locator = locator
 
     def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: ARG002, N802 - the names of SAX
         uri, local = name
@@ -139,7 +142,7 @@ class _Handler(ContentHandler):
         self.text = ""
 
     def place(self) -> int:
-        return int(self._locator.getLineNumber() or 1) if getattr(self, "_locator", None) is not None else 1
+        return int(self.locator.getLineNumber() or 1)
 
     def fault(self, code: str, found: str, expected: str) -> None:
         self.faults.append(Fault(code, self.place(), found=found, expected=expected))

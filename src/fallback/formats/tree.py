@@ -1,0 +1,95 @@
+"""Trees read: an order whose values stand under names, as text; what XML and X12 make of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fallback.findings import CATALOGUE, Finding, Place
+from fallback.formats.assemble import Assembly, Desk, ReadOrder, order_name
+from fallback.formats.kinds.rows import Fault, Row, Tree
+from fallback.formats.shape import Column
+
+
+def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder], list[Finding], int]:
+    """The orders, the findings about the file, and the number of orders."""
+    orders: list[ReadOrder] = []
+    findings: list[Finding] = []
+    records = 0
+    for item in items:
+        records = max(records, item.record)
+        place = Place(desk.file, item.line, item.record)
+        if isinstance(item, Row):
+            orders.append(_order(item.cells, place, desk))
+        elif CATALOGUE[item.code].about == "order":
+            name = _name(item.cells, place, desk)
+            finding = Finding(item.code, place, order=name, field=item.field, found=item.found, expected=item.expected)
+            identity = _identity(item.cells, desk)
+            orders.append(ReadOrder(None, name, place, (), None, (finding,), identity=identity))
+        else:
+            findings.append(Finding(item.code, place, field=item.field, found=item.found, expected=item.expected))
+    return orders, findings, records
+
+
+def _text(tree: Tree, path: str, desk: Desk) -> str:
+    """The text of a path of the order, with the default that stands for it where it is absent."""
+    if path == "envelope_at":
+        return str(tree.order.get("@envelope", ""))
+    column = desk.shape.named.get(path)
+    if column is None:
+        return ""
+    text = str(tree.order.get(column.field.name, ""))
+    return (
+        text
+        or column.field.default
+        or (_text(tree, column.field.default_from, desk) if column.field.default_from else "")
+    )
+
+
+def _identity(tree: Any, desk: Desk) -> tuple[tuple[str, str], ...]:
+    if not isinstance(tree, Tree):
+        return ()
+    return tuple((path, text) for path in desk.shape.format.identity() if (text := _text(tree, path, desk)))
+
+
+def _name(tree: Any, place: Place, desk: Desk) -> str:
+    return order_name(_text(tree, "order_number", desk) if isinstance(tree, Tree) else "", place.record)
+
+
+def _order(tree: Tree, place: Place, desk: Desk) -> ReadOrder:
+    assembly = Assembly(desk, _name(tree, place, desk), place, _identity(tree, desk))
+    _tell_unknown(tree, assembly)
+    for column in desk.shape.tree_columns:
+        if not column.of_line and column.field.path is not None:
+            text = str(tree.order.get(column.field.name, "")) or _text(tree, str(column.field.path), desk)
+            _take(column, text, tree, -1, assembly)
+    for index, line in enumerate(tree.lines):
+        assembly.start_line(place)
+        for column in desk.shape.tree_columns:
+            if column.of_line:
+                text = str(line.get(column.field.name, "")) or column.field.default or ""
+                if not text and column.field.default_from:
+                    source = desk.shape.named.get(column.field.default_from)
+                    text = str(line.get(source.field.name, "")) if source else ""
+                _take(column, text, tree, index, assembly)
+    if assembly.purpose in ("F", "C"):
+        assembly.findings.append(
+            Finding("cancellation", place, order=assembly.number, found=f"purpose {assembly.purpose}")
+        )
+    return assembly.finish()
+
+
+def _take(column: Column, text: str, tree: Tree, index: int, assembly: Assembly) -> None:
+    where = tree.at.get((index, column.field.name), "")
+    place = assembly.place
+    if where:
+        place = Place(place.file, place.line, place.record, at=where)
+    assembly.cell(column, text, place)
+
+
+def _tell_unknown(tree: Tree, assembly: Assembly) -> None:
+    """What the format does not know: one finding a name, however often it comes."""
+    for code, name in dict.fromkeys(tree.unknown):
+        assembly.findings.append(
+            Finding(code, assembly.place, order=assembly.number, found=name, expected="what the format declares")
+        )
