@@ -26,6 +26,7 @@ from fallback.documents.manifest import (
 from fallback.errors import FallbackError, Refused, WrongUse
 from fallback.files import write_file
 from fallback.findings import Finding
+from fallback.formats.defaults import as_carried
 from fallback.formats.read import read
 from fallback.formats.spec import Format
 from fallback.formats.write import write
@@ -34,7 +35,6 @@ from fallback.mapping import load_mapping
 from fallback.platforms.base import Eligibility
 from fallback.platforms.population import Population, read_orders
 from fallback.records.order import Order, fingerprint
-from fallback.records.paths import without
 from fallback.validation.checks import DRILL_FILE, DRILL_ORDER
 
 
@@ -219,7 +219,7 @@ class _Desk:
         self.agreement = agreement
         self.population = population
         self.standing = standing
-        self.drops = fmt.drops
+        self.drops = fmt.lost
         self.show = show
         self.findings: list[Finding] = list(population.findings)
         self.excluded: list[ExcludedOrder] = [
@@ -361,7 +361,7 @@ def count(orders: Sequence[Order]) -> Counts:
 def _read_back(fmt: Format, data: bytes, orders: Sequence[Order], codes: Mapping[str, str], brand: str) -> None:
     """The file must say what was meant: it is read as the warehouse will read it, and compared."""
     content = read(fmt, data, codes=codes, defaults={} if "brand" in fmt.carried else {"brand": brand})
-    expected = [without(order, fmt.drops) for order in orders]
+    expected = [as_carried(order, fmt) for order in orders]
     if content.findings or [order.order for order in content.orders] != expected:
         raise FallbackError(
             "read-back-differs",

@@ -79,14 +79,14 @@ def check(name: str, as_json: bool) -> int:
       fallback formats check partner/format.toml
     """
     from fallback.errors import FallbackError
+    from fallback.formats.defaults import as_carried
     from fallback.formats.library import load_format
     from fallback.formats.read import read
     from fallback.formats.write import write
-    from fallback.records.paths import without
     from fallback.records.sample import sample_orders
 
     fmt = load_format(name)
-    orders = [without(order, fmt.drops) for order in sample_orders(50, at=wall_clock())]
+    orders = [as_carried(order, fmt) for order in sample_orders(50, at=wall_clock())]
     codes = {field.code: "X" for field in fmt.all_fields if field.code}
     written = write(fmt, orders, codes=codes, key=lambda order: order.order_id)
     content = read(fmt, written.data, name=fmt.name, codes=codes, defaults={"brand": "acme"})
@@ -122,9 +122,9 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
     """
     from fallback.brand.outgoing import file_name
     from fallback.files import write_file
+    from fallback.formats.defaults import as_carried
     from fallback.formats.library import load_format
     from fallback.formats.write import write
-    from fallback.records.paths import without
     from fallback.records.sample import sample_orders
     from fallback.render.words import count as words
 
@@ -132,7 +132,7 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
         raise click.UsageError("--brand is a code of letters, digits, dashes and dots, such as acme.")
     fmt = load_format(name)
     now = at or wall_clock()
-    orders = [without(order, fmt.drops) for order in sample_orders(count, seed=seed, at=now, brand=brand)]
+    orders = [as_carried(order, fmt) for order in sample_orders(count, seed=seed, at=now, brand=brand)]
     codes = {field.code: "X" for field in fmt.all_fields if field.code}
     written = write(fmt, orders, codes=codes, key=lambda order: f"{brand}:shopify:{order.order_id}:{order.group}")
     if out is None:

@@ -11,6 +11,7 @@ from fallback.findings import Finding, Place, mask, quote
 from fallback.formats import shape
 from fallback.formats.cells import CellError
 from fallback.formats.check import cell_problem
+from fallback.formats.defaults import fill
 from fallback.formats.shape import Column, Shape
 from fallback.records.judge import Problem, judge
 from fallback.records.order import Order
@@ -81,7 +82,6 @@ class Assembly:
     declared_lines: int | None = None
     declared_units: int | None = None
     key: str | None = None
-    purpose: str | None = None
     poisoned: bool = False
 
     def start_line(self, place: Place) -> None:
@@ -121,8 +121,8 @@ class Assembly:
         spec = column.field
         if spec.path == "key":
             self.key = text
-        elif spec.path == "purpose":
-            self.purpose = text
+        elif spec.path in ("purpose", "envelope_at"):
+            return  # the room of the tree has looked at it
         elif spec.path in ("order_lines", "order_units"):
             try:
                 setattr(self, _DECLARED[spec.path], column.read(text))
@@ -177,6 +177,8 @@ class Assembly:
         """The judged order. In a file that is torn, a missing row is known already."""
         order = None
         self._count_lines(torn)
+        if self.desk.shape.format.defaults:
+            fill(self.data, self.lines, self.desk.shape.format)
         data = {**self.desk.defaults, **self.data, "lines": self.lines}
         judged = judge(data) if not self.poisoned else []
         if isinstance(judged, list):

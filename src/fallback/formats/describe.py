@@ -44,6 +44,9 @@ def _facts(fmt: Format) -> Iterator[str]:
     yield f"- file name: `{fmt.file_name}`"
     drops = ", ".join(f"`{path}`" for path in fmt.drops) or "nothing"
     yield f"- agreed not to carry: {drops}"
+    if fmt.defaults:
+        words = ", ".join(f"`{path}` as `{text}`" for path, text in fmt.defaults.items())
+        yield f"- read instead of what it has no field for: {words}"
 
 
 def _row(field: Field) -> str:

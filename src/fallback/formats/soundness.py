@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from fallback.findings import quote
-from fallback.formats.cells import DATE_DIRECTIVES, date_directives
+from fallback.formats.cells import DATE_DIRECTIVES, CellError, date_directives, reader
 from fallback.formats.kinds.fixed_width import spans
 from fallback.formats.spec import (
     COMPUTED_FILE,
@@ -258,8 +258,10 @@ def _date_mistakes(date: str | None, kind: str, field: Field) -> Iterator[str]:
 def _whole_mistakes(fmt: Format) -> Iterator[str]:
     carried = fmt.carried
     # The brand is known from the agreement; everything else that an order needs must stand in the file.
+    for path, text in fmt.defaults.items():
+        yield from _default_mistakes(fmt, path, text)
     for path, info in PATHS.items():
-        if info.required and path not in carried and path != "brand":
+        if info.required and path not in carried and path != "brand" and path not in fmt.defaults:
             yield f"fields: nothing carries {path}, which every order needs"
     for path in fmt.drops:
         if path not in PATHS:
@@ -268,6 +270,25 @@ def _whole_mistakes(fmt: Format) -> Iterator[str]:
             yield f"drops: {path} cannot be dropped, every order needs it"
     if fmt.kind != "json-lines" and "order_lines" not in carried and fmt.direction != "read":
         yield "fields: nothing carries order_lines: a lost row would make a smaller, valid order"
+
+
+def _default_mistakes(fmt: Format, path: str, text: str) -> Iterator[str]:
+    info = PATHS.get(path)
+    if info is None:
+        yield f"defaults: {path} is not a canonical path"
+    elif path in fmt.carried or path in fmt.drops:
+        yield f"defaults: {path} is carried, or listed under drops"
+    elif text == "#" or text.startswith("="):
+        source = PATHS.get(text[1:])
+        if text == "#" and info.level != "line":
+            yield f"defaults: {path} is not of a line, and has no position"
+        if text != "#" and (source is None or info.kind not in ("text", source.kind)):
+            yield f"defaults: {path} cannot be the value of {text[1:]}"
+    else:
+        try:
+            reader(info.kind)(text)
+        except CellError as error:
+            yield f"defaults: {path} is {error.expected}"
 
 
 def _name_mistakes(template: str) -> Iterator[str]:

@@ -161,8 +161,11 @@ class RowOrder(Spec):
 class Format(Spec):
     """A format. ``records`` is what layouts with types of row declare, and X12; the others declare ``fields``.
 
-    ``direction`` read: the format cannot be written. ``status`` unverified: nobody could try it against the partner's
-    system. ``wrapper``: the bytes are packed. ``max_orders``: how many orders a file may hold at the most.
+    ``defaults`` are paths that a partner's file has no field for although every order needs them, and what is read
+    instead: a text, ``=PATH`` the value of another path, ``#`` the position of the line. What the order holds there is
+    lost by agreement, as with ``drops``. ``direction`` read: the format cannot be written. ``status`` unverified:
+    nobody could try it against the partner's system. ``wrapper``: the bytes are packed. ``max_orders``: how many orders
+    a file may hold at the most.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -175,6 +178,7 @@ class Format(Spec):
     newline: Literal["lf", "crlf", "cr"] = "crlf"
     file_name: str
     drops: tuple[str, ...] = ()
+    defaults: dict[str, str] = {}
     direction: Literal["both", "read"] = "both"
     status: Literal["verified", "unverified"] = "verified"
     wrapper: Literal["gzip", "zip"] | None = None
@@ -201,6 +205,11 @@ class Format(Spec):
     def carried(self) -> frozenset[str]:
         """The paths that a file of this format holds."""
         return frozenset(field.path for field in self.all_fields if field.path)
+
+    @cached_property
+    def lost(self) -> tuple[str, ...]:
+        """The paths whose values a file of this format does not keep, by agreement."""
+        return (*self.drops, *self.defaults)
 
     @cached_property
     def lines_member(self) -> str:

@@ -56,8 +56,17 @@ def _name(tree: Any, place: Place, desk: Desk) -> str:
     return order_name(_text(tree, "order_number", desk) if isinstance(tree, Tree) else "", place.record)
 
 
+# X12 element 473: F final cancellation, C cancellation of what is open.
+_CANCELLING = ("F", "C")
+
+
 def _order(tree: Tree, place: Place, desk: Desk) -> ReadOrder:
     assembly = Assembly(desk, _name(tree, place, desk), place, _identity(tree, desk))
+    purpose = _text(tree, "purpose", desk)
+    if purpose in _CANCELLING:
+        found = f"purpose {purpose}"
+        cancelled = Finding("cancellation", place, order=assembly.number, found=found, expected="N or R")
+        return ReadOrder(None, assembly.number, place, (), None, (cancelled,), identity=assembly.identity)
     _tell_unknown(tree, assembly)
     for column in desk.shape.tree_columns:
         if not column.of_line and column.field.path is not None:
@@ -72,10 +81,6 @@ def _order(tree: Tree, place: Place, desk: Desk) -> ReadOrder:
                     source = desk.shape.named.get(column.field.default_from)
                     text = str(line.get(source.field.name, "")) if source else ""
                 _take(column, text, tree, index, assembly)
-    if assembly.purpose in ("F", "C"):
-        assembly.findings.append(
-            Finding("cancellation", place, order=assembly.number, found=f"purpose {assembly.purpose}")
-        )
     return assembly.finish()
 
 

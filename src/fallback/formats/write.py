@@ -49,7 +49,7 @@ class _Desk:
     @cached_property
     def uncarried(self) -> tuple[tuple[str, PathInfo], ...]:
         """The paths that must be empty in every order, since neither a field nor ``drops`` knows them."""
-        known = self.format.carried | set(self.format.drops)
+        known = self.format.carried | set(self.format.lost)
         return tuple((path, info) for path, info in PATHS.items() if path not in known and not info.required)
 
 

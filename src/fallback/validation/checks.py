@@ -237,7 +237,7 @@ def against_manifest(read: ReadOrder, terms: Terms) -> list[Finding]:
     declared = terms.declared.get(key)
     if declared is None:
         return [Finding("order-undeclared", read.place, order=read.number, found=quote(key), expected="a declared key")]
-    made = fingerprint(read.order, key, terms.format.drops)
+    made = fingerprint(read.order, key, terms.format.lost)
     if declared.fingerprint != made or declared.revision != read.order.revision:
         found = f"revision {read.order.revision}, {made[:12]}"
         expected = f"revision {declared.revision}, {declared.fingerprint[:12]}"

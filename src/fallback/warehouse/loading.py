@@ -129,7 +129,7 @@ def load_from_integration(
     be called again with any of the same orders at any time. Raises Refused ``marker-wrong`` for a drill's order
     among live ones, or the reverse, before anything is loaded.
     """
-    drops = agreement.open_format().drops
+    drops = agreement.open_format().lost
     delivered = tuple(orders)
     marks = {name.startswith(DRILL_ORDER) for order in delivered for name in (order.order_id, order.order_number)}
     if (state == "live") in marks:

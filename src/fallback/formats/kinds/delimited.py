@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -36,17 +37,34 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         yield fault
     records = _records(text, fmt, compare_ends=fault is None and fmt.newline != "cr")
     arrange = None
-    if fmt.delimited.header == "required":
+    if fmt.delimited.comment:
+        records = _without_comments(records, fmt.delimited.comment)
+    if fmt.delimited.header != "forbidden":
         first = next(records, None)
         if first is None or isinstance(first, Fault):
             yield first or Fault("header-missing", 1)
             return
-        names, faults = _header(first, fmt)
-        yield from faults
-        if names is None:
-            return
-        arrange = _arrangement(names, fmt)
+        if fmt.delimited.header == "optional" and not set(_cells(first, fmt) or ()) & set(_titles(fmt)):
+            records = chain([first], records)  # a row of data: the header is left out
+        else:
+            names, faults = _header(first, fmt)
+            yield from faults
+            if names is None:
+                return
+            arrange = _arrangement(names, fmt)
     yield from _rows(records, fmt, arrange)
+
+
+def _titles(fmt: Format) -> list[str]:
+    """The names of the columns as the header row has them."""
+    bracketed = fmt.delimited.header == "bracketed"
+    return [f"[{field.name}]" if bracketed else field.name for field in fmt.fields]
+
+
+def _without_comments(records: Iterator[_Record | Fault], comment: str) -> Iterator[_Record | Fault]:
+    for record in records:
+        if isinstance(record, Fault) or not record.text.startswith(comment):
+            yield record
 
 
 def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record | Fault]:
@@ -150,7 +168,8 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]:
     """The names of the columns, or None with what is wrong. One cause is one fault."""
-    expected = [field.name for field in fmt.fields]
+    expected = _titles(fmt)
+    optional = {title for title, field in zip(expected, fmt.fields, strict=True) if field.optional}
     cells = _cells(first, fmt)
     known = [name for name in cells or () if name in expected]
     extra = [name for name in cells or () if name not in expected]
@@ -173,7 +192,7 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
         for name, count in Counter(known).items()
         if count > 1
     ]
-    missing = [name for name in expected if name not in known]
+    missing = [name for name in expected if name not in known and name not in optional]
     if missing and len(missing) == len(extra):
         return None, faults + [
             Fault("column-renamed", 1, field=name, found=_title(other), expected=quote(name))
@@ -185,8 +204,8 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
         faults += [Fault("column-unknown", 1, found=name, expected="no such column") for name in unknown]
     if faults:
         return None, faults
-    if known != expected:
-        moved = next(name for name, agreed in zip(known, expected, strict=True) if name != agreed)
+    if known != (there := [name for name in expected if name in known]):
+        moved = next(name for name, agreed in zip(known, there, strict=True) if name != agreed)
         faults = [
             Fault(
                 "column-moved", 1, field=moved,
@@ -211,7 +230,14 @@ def _other_delimiter(text: str, expected: Sequence[str], fmt: Format) -> Fault |
 
 def _arrangement(names: Sequence[str], fmt: Format) -> tuple[int, list[int]]:
     """How many cells a row has, and where the declared ones stand in it."""
-    return len(names), [names.index(field.name) for field in fmt.fields]
+    return len(names), [names.index(title) if title in names else -1 for title in _titles(fmt)]
+
+
+def _getter(indexes: list[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """What puts the cells of a row into the declared order; optional columns that are absent are blank."""
+    if -1 in indexes:
+        return lambda cells: [cells[index] if index >= 0 else "" for index in indexes]
+    return itemgetter(*indexes) if len(indexes) > 1 else lambda cells: [cells[indexes[0]]]
 
 
 def _rows(
@@ -221,7 +247,8 @@ def _rows(
     widths = [len(row.fields) for row in fmt.rows]
     width, indexes = arrange or (widths[0], list(range(widths[0])))
     in_place = indexes == list(range(widths[0]))
-    getter = None if in_place and width == widths[0] else itemgetter(*indexes)
+    getter = None if in_place and width == widths[0] else _getter(indexes)
+    guards = [field.guard for field in fmt.fields]
     tagged = fmt.layout == "header-detail"
     blank = fmt.delimited.delimiter + " \t"
     number = 0
@@ -240,7 +267,12 @@ def _rows(
             row_type = types.get(known[0], -1) if known else -1
             width, known = widths[row_type], known[1:]
         if cells is not None and record.end and row_type >= 0 and len(known) == width:
-            yield Row(row_type, getter(known) if getter else known, record.line, number)
+            row = getter(known) if getter else known
+            if any(guards):
+                row = [
+                    cell[1:] if guard and cell[:1] == guard else cell for cell, guard in zip(row, guards, strict=True)
+                ]
+            yield Row(row_type, row, record.line, number)
             continue
         if not record.end:
             fault = Fault("file-cut", record.line, expected="a line end after the last row")
@@ -268,8 +300,8 @@ def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> I
     end = fmt.newline_text
     delimiter = fmt.delimited.delimiter
     line = {"minimal": _minimal, "all": _all, "none": str.join}[fmt.delimited.quoting]
-    if fmt.delimited.header == "required":
-        yield line(delimiter, [field.name for field in fmt.fields]) + end
+    if fmt.delimited.header != "forbidden":
+        yield line(delimiter, _titles(fmt)) + end
     tags = [row.tag for row in fmt.rows]
     tagged = fmt.layout == "header-detail"
     for row_type, cells in rows:
