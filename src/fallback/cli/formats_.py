@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fallback.cli.common import at_option, emit, json_option, say, wall_clock
+
+if TYPE_CHECKING:
+    from fallback.formats.spec import Format
+    from fallback.records.order import Order
 
 
 @click.group("formats")
@@ -142,4 +147,152 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
         write_file(path, written.data)
         say(words(len(written.orders), "order"))
         click.echo(path)
+    return 0
+
+
+@command.command()
+@click.argument("old")
+@click.argument("new")
+@json_option
+def diff(old: str, new: str, as_json: bool) -> int:
+    """What a change of a format breaks.
+
+    Exit code 0 when nothing does, 1 when a file of one version does not read by the other.
+
+    \b
+    Example:
+      fallback formats diff old/format.toml new/format.toml
+    """
+    from dataclasses import asdict
+
+    from fallback.formats.compare import diff as compare
+    from fallback.formats.library import load_format
+
+    changes = compare(load_format(old), load_format(new))
+    if as_json:
+        emit([asdict(change) for change in changes])
+    else:
+        for change in changes:
+            click.echo(f"{change.effect:10} {change.place}: {change.text}")
+        if not changes:
+            click.echo("nothing differs")
+    return 1 if any(change.effect == "breaking" for change in changes) else 0
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["markdown", "html", "json-schema", "data-package"]),
+    default="markdown",
+    show_default=True,
+    help="What to write.",
+)
+@click.option(
+    "--file", "data_file", default="orders.csv", show_default=True, help="The file that a data package names."
+)
+def scope(name: str, kind: str, data_file: str) -> int:
+    """The field-level scope sheet of a format, as a contract can attach it; to standard output.
+
+    \b
+    Example:
+      fallback formats scope order-lines-csv --as html
+    """
+    from fallback.formats import scope as scopes
+    from fallback.formats.describe import describe, facts
+    from fallback.formats.library import load_format
+    from fallback.records.sample import sample_orders
+
+    fmt = load_format(name)
+    if kind == "json-schema":
+        emit(scopes.json_schema(fmt))
+    elif kind == "data-package":
+        emit(scopes.data_package(fmt, data_file))
+    elif kind == "markdown":
+        click.echo(describe(fmt), nl=False)
+    else:
+        from fallback.render.html import sheet_html
+
+        example = sample_orders(1, at=wall_clock())[0]
+        title = f"{fmt.name}, version {fmt.version}"
+        click.echo(sheet_html(title, fmt.title, fmt.sha256, facts(fmt), scopes.sheet(fmt, example)), nl=False)
+    return 0
+
+
+@command.command()
+@click.argument("left", type=click.Path(path_type=Path))
+@click.argument("right", type=click.Path(path_type=Path))
+@click.option("--format", "format_name", help="The format of the sides that are files; others are payloads.")
+@click.option("--brand", default="acme", show_default=True, help="The brand of the payloads.")
+@json_option
+def parity(left: Path, right: Path, format_name: str | None, brand: str, as_json: bool) -> int:
+    """The same orders as two sources show them, field by field: equal, dropped by agreement, or different.
+
+    Each side is a platform payload, or a file of --format. Exit code 1 when something differs.
+
+    \b
+    Example:
+      fallback formats parity orders.json ACME_ORDERS_20261123T140000Z_000001.csv --format order-lines-csv
+    """
+    from dataclasses import asdict
+
+    from fallback.formats.compare import parity as compare
+    from fallback.formats.library import load_format
+
+    fmt = load_format(format_name) if format_name else None
+    sides = [_orders_of(path, fmt, brand) for path in (left, right)]
+    differences = compare(
+        *sides, key=lambda order: f"{order.brand}:{order.platform}:{order.order_id}:{order.group}", fmt=fmt
+    )
+    if as_json:
+        emit([asdict(one) for one in differences])
+    else:
+        click.echo(f"{len(sides[0]):,} orders in {left.name}, {len(sides[1]):,} in {right.name}")
+        for one in differences:
+            click.echo(f"{one.verdict:10} {one.key} {one.path}".rstrip())
+        click.echo("equal" if not differences else f"{len(differences):,} differences")
+    return 1 if any(one.verdict != "dropped" for one in differences) else 0
+
+
+def _orders_of(path: Path, fmt: Format | None, brand: str) -> list[Order]:
+    """The orders of one side: a payload where it is JSON of a platform, else a file of the format."""
+    from fallback.errors import FallbackError, WrongUse
+    from fallback.formats.read import read
+    from fallback.platforms.base import Eligibility
+    from fallback.platforms.population import read_orders
+
+    try:
+        return list(read_orders([path], brand=brand, eligibility=Eligibility(), now=wall_clock()).orders)
+    except FallbackError as error:
+        if error.code != "payload-unreadable" or fmt is None:
+            raise
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FallbackError("file-unreadable", f"{path}: {error.strerror or 'cannot be read'}") from None
+    content = read(fmt, data, name=path.name, defaults={"brand": brand})
+    if any(finding.refuses_file for finding in content.findings):
+        raise WrongUse("wrong-use", f"{path.name} is no whole file of {fmt.name}", hint="`fallback validate` says why")
+    return [one.order for one in content.orders if one.order is not None]
+
+
+@command.command("new")
+@click.argument("sample_file", type=click.Path(path_type=Path))
+@click.option("--name", default="partner-orders", show_default=True, help="The name of the format.")
+def new_(sample_file: Path, name: str) -> int:
+    """A draft format from a partner's sample file; what is doubtful is marked CHECK. To standard output.
+
+    \b
+    Example:
+      fallback formats new their-sample.csv > format.toml
+    """
+    from fallback.errors import FallbackError
+    from fallback.formats.draft import draft
+
+    try:
+        data = sample_file.read_bytes()
+    except OSError as error:
+        raise FallbackError("file-unreadable", f"{sample_file}: {error.strerror or 'cannot be read'}") from None
+    click.echo(draft(data, name, sample_file.name), nl=False)
     return 0

@@ -17,7 +17,7 @@ def _lines(fmt: Format) -> Iterator[str]:
     yield ""
     yield fmt.title + "."
     yield ""
-    yield from _facts(fmt)
+    yield from (f"- {name}: {text}" for name, text in facts(fmt))
     for row in fmt.rows:
         yield ""
         if fmt.records:
@@ -34,19 +34,26 @@ def _role(row: RecordSpec) -> str:
     return f"Rows {row.tag}: {role}"
 
 
-def _facts(fmt: Format) -> Iterator[str]:
+def facts(fmt: Format) -> list[tuple[str, str]]:
+    """What holds for the file as a whole, as name and text."""
     ends = {"lf": "LF", "crlf": "CR LF", "cr": "CR"}[fmt.newline]
-    yield f"- kind and layout: {fmt.kind}, {fmt.layout}"
-    yield f"- text: {fmt.encoding}, each row ends with {ends}"
+    found = [("kind and layout", f"{fmt.kind}, {fmt.layout}"), ("text", f"{fmt.encoding}, each row ends with {ends}")]
     if fmt.kind == "delimited":
         mark = {"|": "pipe", ",": "comma", ";": "semicolon", "\t": "tab"}.get(fmt.delimited.delimiter, "other")
-        yield f"- cells: separated by {mark}, quoting {fmt.delimited.quoting}, header row {fmt.delimited.header}"
-    yield f"- file name: `{fmt.file_name}`"
-    drops = ", ".join(f"`{path}`" for path in fmt.drops) or "nothing"
-    yield f"- agreed not to carry: {drops}"
+        terms = fmt.delimited
+        found.append(("cells", f"separated by {mark}, quoting {terms.quoting}, header row {terms.header}"))
+    if fmt.fixed_width is not None:
+        found.append(("rows", f"{fmt.fixed_width.record_length} characters each"))
+    if fmt.direction == "read":
+        found.append(("direction", "read only: files of this format are never written"))
+    found.append(("file name", f"`{fmt.file_name}`"))
+    found.append(("agreed not to carry", ", ".join(f"`{path}`" for path in fmt.drops) or "nothing"))
     if fmt.defaults:
         words = ", ".join(f"`{path}` as `{text}`" for path, text in fmt.defaults.items())
-        yield f"- read instead of what it has no field for: {words}"
+        found.append(("read instead of what it has no field for", words))
+    if fmt.status == "unverified":
+        found.append(("unverified", "nobody could try it against the partner's system"))
+    return found
 
 
 def _row(field: Field) -> str:
