@@ -636,7 +636,8 @@ def test_several_files_get_a_report_each(night: Night) -> None:
 def test_a_sample_is_valid_by_pipe_and_by_file(name: str, tmp_path: Path) -> None:
     piped = fallback("formats", "sample", name, "--orders", "7", "--seed", "3", folder=tmp_path)
     assert (piped.code, piped.err) == (0, "")
-    done = fallback("validate", "-", "--format", name, folder=tmp_path, stdin=piped.out.encode())
+    data = piped.out.encode("utf-8", "surrogateescape")
+    done = fallback("validate", "-", "--format", name, folder=tmp_path, stdin=data)
     assert done.code == 0, done.text
     assert "standard input" in done.out
     assert "7 orders" in done.out

@@ -154,7 +154,7 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Nothing is lost. Tell the sender: somebody has edited the file."),
     ("record-unknown", _ERROR, "file", "A row begins with a tag that the format does not have.",
      "Ask for the file in the agreed format."),
-    ("line-orphan", _ERROR, "order", "A detail row does not belong to the order above it.",
+    ("line-orphan", _ERROR, "order", "A detail row stands under another order, or its order is not there.",
      "Rows were lost or moved. Ask for the orders named to be sent again."),
     ("trailer-missing", _ERROR, "file", "The closing row with the counts is absent: the end of the file may be lost.",
      "Ask for the file to be sent again."),
@@ -288,6 +288,9 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Correct the quantity or the ratio in the unit map; nothing is rounded."),
     ("map-invalid", _ERROR, "run", "A mapping table cannot be used.",
      "Correct the row named; identifiers are text, columns from and to are needed, each from once."),
+    # --- a platform's own file
+    ("needs-api", _ERROR, "order", "The file does not say what of the order remains to be shipped.",
+     "It may be shipped, refunded or cancelled in part. Take it from the platform's API, which says what remains."),
     # --- a platform's payload
     ("payload-invalid", _ERROR, "order", "A part of the payload is not what the platform documents.",
      "The other orders are exported. Look at the payload at the place named."),

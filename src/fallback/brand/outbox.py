@@ -369,7 +369,7 @@ def _insert(connection: Connection, manifest: Manifest) -> None:
         file_id=manifest.file_id,
         state=manifest.state,
         name=manifest.files[0].name,
-        sha256=manifest.files[0].sha256,
+        sha256=manifest.sha256,
         sequence=manifest.sequence,
         manifest=manifest.to_json(),
         made_at=manifest.created_at,

@@ -84,17 +84,16 @@ def check(name: str, as_json: bool) -> int:
       fallback formats check partner/format.toml
     """
     from fallback.errors import FallbackError
-    from fallback.formats.defaults import as_carried
     from fallback.formats.library import load_format
     from fallback.formats.read import read
+    from fallback.formats.samples import samples
     from fallback.formats.write import write
-    from fallback.records.sample import sample_orders
 
     fmt = load_format(name)
-    orders = [as_carried(order, fmt) for order in sample_orders(50, at=wall_clock())]
+    orders = samples(fmt, 50, at=wall_clock())
     codes = {field.code: "X" for field in fmt.all_fields if field.code}
     written = write(fmt, orders, codes=codes, key=lambda order: order.order_id)
-    content = read(fmt, written.data, name=fmt.name, codes=codes, defaults={"brand": "acme"})
+    content = read(fmt, written.parts, name=fmt.name, codes=codes, defaults={"brand": "acme"})
     if [one.order for one in content.orders] != list(written.orders) or content.findings:
         raise FallbackError("format-invalid", f"{fmt.name}: what it writes does not read back as it was")
     refused = sorted({finding.code for finding in written.findings})
@@ -119,34 +118,37 @@ def check(name: str, as_json: bool) -> int:
 def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: datetime | None) -> int:
     """A valid file, with people who do not exist.
 
-    To standard output, or with --out under its agreed name into a folder.
+    To standard output, or with --out under its agreed name into a folder; a pair of files with --out only.
 
     \b
     Example:
       fallback formats sample order-lines-csv | fallback validate - --format order-lines-csv
     """
-    from fallback.brand.outgoing import file_name
-    from fallback.files import write_file
-    from fallback.formats.defaults import as_carried
+    from fallback.brand.outgoing import file_name, write_parts
     from fallback.formats.library import load_format
+    from fallback.formats.samples import fitting
     from fallback.formats.write import write
-    from fallback.records.sample import sample_orders
     from fallback.render.words import count as words
 
     if not re.fullmatch(r"[\w.-]{1,64}", brand, re.ASCII):
         raise click.UsageError("--brand is a code of letters, digits, dashes and dots, such as acme.")
     fmt = load_format(name)
+    if out is None and len(fmt.roles) > 1:
+        raise click.UsageError(f"{fmt.name} is a pair of files: give --out, the folder for them.")
     now = at or wall_clock()
-    orders = [as_carried(order, fmt) for order in sample_orders(count, seed=seed, at=now, brand=brand)]
     codes = {field.code: "X" for field in fmt.all_fields if field.code}
-    written = write(fmt, orders, codes=codes, key=lambda order: f"{brand}:shopify:{order.order_id}:{order.group}")
+
+    def key(order: Order) -> str:
+        return f"{brand}:shopify:{order.order_id}:{order.group}"
+
+    orders = fitting(fmt, count, codes=codes, key=key, seed=seed, at=now, brand=brand)
+    written = write(fmt, orders, codes=codes, key=key)
     if out is None:
         click.echo(written.data, nl=False)
     else:
-        path = out / file_name(fmt, brand=brand, now=now, sequence=1, state="live")
-        write_file(path, written.data)
+        paths = write_parts(out / file_name(fmt, brand=brand, now=now, sequence=1, state="live"), written, fmt)
         say(words(len(written.orders), "order"))
-        click.echo(path)
+        click.echo("\n".join(map(str, paths)))
     return 0
 
 
@@ -261,17 +263,15 @@ def _orders_of(path: Path, fmt: Format | None, brand: str) -> list[Order]:
     from fallback.formats.read import read
     from fallback.platforms.base import Eligibility
     from fallback.platforms.population import read_orders
+    from fallback.validation.parts import open_parts
 
     try:
         return list(read_orders([path], brand=brand, eligibility=Eligibility(), now=wall_clock()).orders)
     except FallbackError as error:
         if error.code != "payload-unreadable" or fmt is None:
             raise
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FallbackError("file-unreadable", f"{path}: {error.strerror or 'cannot be read'}") from None
-    content = read(fmt, data, name=path.name, defaults={"brand": brand})
+    parts = open_parts(path, fmt)
+    content = read(fmt, parts.data, name=parts.names, defaults={"brand": brand})
     if any(finding.refuses_file for finding in content.findings):
         raise WrongUse("wrong-use", f"{path.name} is no whole file of {fmt.name}", hint="`fallback validate` says why")
     return [one.order for one in content.orders if one.order is not None]

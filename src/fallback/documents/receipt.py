@@ -47,6 +47,9 @@ INSIDE: frozenset[OrderState] = frozenset({"accepted", "accepted-changed", "held
 
 
 class ReceivedFile(Part):
+    """The fallback file as it came. Of a pair ``name`` is that of its orders file, ``bytes`` the sum, and ``sha256``
+    stands for both files: see ``joint_sha256``."""
+
     file_id: SafeName
     name: SafeName
     sha256: Fingerprint

@@ -79,10 +79,12 @@ class Assembly:
     findings: list[Finding] = field(default_factory=list)
     blamed: set[tuple[Any, ...]] = field(default_factory=set)
     texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    again: list[tuple[Column, tuple[Any, ...], str, Place]] = field(default_factory=list)
     declared_lines: int | None = None
     declared_units: int | None = None
     key: str | None = None
     poisoned: bool = False
+    unsaid: bool = False
 
     def start_line(self, place: Place) -> None:
         self.lines.append({})
@@ -92,12 +94,18 @@ class Assembly:
         """Take the cells of a row that stand in these columns."""
         for column in columns:
             text = cells[column.index]
-            if text or column.required:  # most cells are blank
+            if text or column.required or column.field.again:  # most cells are blank
                 self.cell(column, text, place)
 
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
         loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
+        if column.field.only is not None:
+            self._ask(column, column.field.only, text, loc, place)
+            return
+        if column.field.again:
+            self.again.append((column, loc, "" if text == column.stand_in else text, place))
+            return
         if not text or text == column.stand_in:
             if column.required and column.stand_in is None:
                 self.blame("value-missing", loc, column, place, found="nothing", expected="a value")
@@ -109,6 +117,8 @@ class Assembly:
         if column.info is None:
             self._computed(column, text, loc, place)
             return
+        if column.field.part and loc in self.texts:
+            text = f"{self.texts[loc]} {text}"
         try:
             value = column.read(text)
         except CellError as error:
@@ -116,6 +126,21 @@ class Assembly:
             return
         self.texts[loc] = text
         shape.put(self.lines[-1] if column.of_line else self.data, column.keys, value)
+
+    def _ask(self, column: Column, only: tuple[str, ...], text: str, loc: tuple[Any, ...], place: Place) -> None:
+        """Whether the file says what remains to be shipped; once an order."""
+        if text not in only and not self.unsaid:
+            self.unsaid = True
+            expected = " or ".join(quote(one) if one else "nothing" for one in only)
+            self.blame("needs-api", loc, column, place, text=text, found=None if text else "nothing", expected=expected)
+
+    def _compare_again(self) -> None:
+        """What stands twice must be the same: which of the two is meant cannot be known."""
+        for column, loc, text, place in self.again:
+            if loc not in self.blamed and text != self.texts.get(loc, ""):
+                first = self.desk.shape.named[str(column.field.path)].field.name
+                words = {"found": None if text else "nothing", "expected": f"the same as in {first}"}
+                self.blame("value-wrong", loc, column, place, text=text, **words)
 
     def _computed(self, column: Column, text: str, loc: tuple[Any, ...], place: Place) -> None:
         spec = column.field
@@ -176,7 +201,12 @@ class Assembly:
     def finish(self, *, torn: bool = False) -> ReadOrder:
         """The judged order. In a file that is torn, a missing row is known already."""
         order = None
-        self._count_lines(torn)
+        if self.unsaid:  # what else such an order lacks does not matter: it does not ship from this file
+            self.poisoned = True
+            self.findings = [finding for finding in self.findings if finding.code == "needs-api"]
+        else:
+            self._compare_again()
+            self._count_lines(torn)
         if self.desk.shape.format.defaults:
             fill(self.data, self.lines, self.desk.shape.format)
         data = {**self.desk.defaults, **self.data, "lines": self.lines}
@@ -200,17 +230,22 @@ class Assembly:
     def _count_lines(self, torn: bool) -> None:
         """A lost or doubled row must not make a smaller or larger, valid order; where the cause is known, say that."""
         doubled = False
-        for name in ("line_number", "line_id"):
+        for path in self.desk.shape.format.once:
+            name = path.removeprefix("lines.")
             seen: set[Any] = set()
             for index, line in enumerate(self.lines):
                 value = line.get(name)
                 if value in seen and not doubled:
                     doubled = True
-                    column = self.desk.shape.columns.get(f"lines.{name}")
+                    column = self.desk.shape.columns.get(path)
                     loc = ("lines", index, name)
                     self.blame("line-doubled", loc, column, self.line_places[index], text=str(value))
                 if value is not None:
                     seen.add(value)
+        most = self.desk.shape.format.max_lines
+        if most is not None and len(self.lines) > most:
+            found, words = f"{len(self.lines)} lines", f"at most {most} lines in an order"
+            self.blame("number-out-of-range", ("order_lines",), None, self.place, found=found, expected=words)
         expected = self.declared_lines
         if expected is not None and expected != len(self.lines) and not doubled and not self.poisoned and not torn:
             column = self.desk.shape.columns.get("order_lines")
@@ -264,8 +299,8 @@ def _looks_right(column: Column, text: str) -> bool:
     return len(bare) <= 3 if column.field.path in _CODES else True
 
 
-def _by_place(finding: Finding) -> tuple[int, int, str]:
-    return finding.place.line, finding.place.record, finding.field or ""
+def _by_place(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.place.file, finding.place.line, finding.place.record, finding.field or ""
 
 
 def finding_order(findings: Sequence[Finding]) -> list[Finding]:

@@ -13,14 +13,21 @@ from fallback.records.values import write_instant
 
 DATE_DIRECTIVES: Mapping[str, str] = {
     "%Y": r"(?P<Y>[0-9]{4})",
+    "%y": r"(?P<y>[0-9]{2})",
     "%m": r"(?P<m>[0-9]{2})",
     "%d": r"(?P<d>[0-9]{2})",
+    "%-m": r"(?P<m>1[0-2]|[1-9])",
+    "%-d": r"(?P<d>[12][0-9]|3[01]|[1-9])",
     "%H": r"(?P<H>[0-9]{2})",
     "%M": r"(?P<M>[0-9]{2})",
     "%S": r"(?P<S>[0-9]{2})",
     "%z": r"(?P<z>Z|[+-][0-9]{2}:?[0-9]{2})",
 }
-"""The parts of a date that a format may use, and how strictly each is read: no missing zeros, no white space."""
+"""The parts of a date that a format may use, and how strictly each is read: no missing zeros, no white space. ``%-m``
+and ``%-d`` have no zero before a single digit; the two digits of ``%y`` are of this century."""
+
+SHORT_YEARS = range(2000, 2100)
+"""The years that two digits can say."""
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
 _MONEY = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?")
@@ -39,7 +46,7 @@ class CellError(Exception):
 
 def date_directives(pattern: str) -> list[str]:
     """The directives of a date pattern, in its order; a sign of per cent at its end is one."""
-    return re.findall(r"%(?:.|$)", pattern)
+    return re.findall(r"%(?:-?.|$)", pattern)
 
 
 def reader(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str | None = None) -> Callable[[str], Any]:
@@ -83,9 +90,9 @@ def writer(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str |
     """How a value becomes the text of a cell; the mirror of ``reader``. The first of several patterns is written."""
     pattern = date if isinstance(date, str | None) else date[0]
     if kind in ("instant", "day") and pattern not in (None, "iso8601"):
-        if zone is not None:
-            return lambda value: value.astimezone(UTC).strftime(pattern)
-        return lambda value: value.strftime(pattern)
+        if zone is not None and kind == "instant":
+            return lambda value: _dated(value.astimezone(UTC), pattern)
+        return lambda value: _dated(value, pattern)
     writers: dict[str, Callable[[Any], str]] = {
         "text": str,
         "integer": str,
@@ -95,6 +102,12 @@ def writer(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str |
         "properties": write_properties,
     }
     return writers[kind]
+
+
+def _dated(value: date, pattern: str) -> str:
+    """A date in a pattern. What ``strftime`` makes of a directive with a minus depends on the machine."""
+    short = {"%-m": str(value.month), "%-d": str(value.day)}
+    return value.strftime(re.sub(r"%-[md]", lambda match: short[match[0]], pattern))
 
 
 def _iso_day(value: date) -> str:
@@ -118,12 +131,12 @@ def write_money(value: Decimal) -> str:
 
 
 def _date_regex(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(%.)", pattern)
+    parts = re.split(r"(%-?.)", pattern)
     return re.compile("".join(DATE_DIRECTIVES.get(part, re.escape(part)) for part in parts))
 
 
 def _example(pattern: str) -> str:
-    return datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC).strftime(pattern)
+    return _dated(datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC), pattern)
 
 
 def _instant_reader(pattern: str, zone: str | None) -> Callable[[str], datetime]:
@@ -139,13 +152,24 @@ def _instant_reader(pattern: str, zone: str | None) -> Callable[[str], datetime]
         part = {"H": "0", "M": "0", "S": "0", "z": "Z"} | match.groupdict()
         try:
             return datetime(
-                int(part["Y"]), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]), int(part["S"]),
+                _year(part), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]), int(part["S"]),
                 tzinfo=_zone(part["z"]),
             )  # fmt: skip
         except ValueError:
             raise CellError("date-invalid", expected) from None
 
     return read
+
+
+def keeps_year(value: date, pattern: str | Sequence[str] | None) -> bool:
+    """Whether a date that is written in this pattern, the first of several, keeps its century."""
+    first = pattern if isinstance(pattern, str | None) else pattern[0]
+    years = {value.year, value.astimezone(UTC).year} if isinstance(value, datetime) else {value.year}
+    return first is None or "%y" not in date_directives(first) or years <= set(SHORT_YEARS)
+
+
+def _year(part: Mapping[str, str]) -> int:
+    return int(part["Y"]) if "Y" in part else SHORT_YEARS[0] + int(part["y"])
 
 
 def _zone(text: str) -> timezone:
@@ -165,7 +189,7 @@ def _day_reader(pattern: str, zone: str | None) -> Callable[[str], date]:  # noq
         match = regex.fullmatch(text)
         try:
             if match is not None:
-                return date(int(match["Y"]), int(match["m"]), int(match["d"]))
+                return date(_year(match.groupdict()), int(match["m"]), int(match["d"]))
         except ValueError:
             pass
         raise CellError("date-invalid", expected)

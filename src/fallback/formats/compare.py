@@ -61,11 +61,12 @@ def _fields(fmt: Format) -> dict[str, Field]:
     return {f"{row.tag}.{field.name}".lstrip("."): field for row in fmt.rows for field in row.fields}
 
 
-_FIELD_TERMS = ("pattern", "date", "zone", "placeholder", "decimals", "width", "start", "justify", "pad", "element")
+_FIELD_TERMS = ("pattern", "date", "zone", "coarse", "once", "placeholder", "decimals", "width", "start", "justify",
+                "pad", "element")  # fmt: skip
 
 
 def _field_diff(place: str, old: Field, new: Field) -> Iterator[Change]:
-    if (old.path, old.constant, old.code) != (new.path, new.constant, new.code):
+    if (old.path, old.constant, old.code, old.unused) != (new.path, new.constant, new.code, new.unused):
         yield Change("breaking", place, "the field means something else")
     if old.required != new.required:
         now = "required" if new.required else "optional"

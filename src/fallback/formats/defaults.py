@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fallback.formats import cells
@@ -47,9 +48,11 @@ def _get(data: Any, keys: list[str]) -> Any:
 
 
 def as_carried(order: Order, fmt: Format) -> Order:
-    """The order as a file of this format gives it back: without what it drops, with its defaults."""
+    """The order as a file of this format gives it back: without what it drops, with its defaults, and its times as
+    coarse as they are written."""
     kept = without(order, fmt.drops)
-    if not fmt.defaults:
+    coarse = {field.path: field for field in fmt.all_fields if field.coarse and field.path}
+    if not fmt.defaults and not coarse:
         return kept
     data = kept.model_dump()
     lines = [dict(line) for line in data.pop("lines")]
@@ -57,6 +60,11 @@ def as_carried(order: Order, fmt: Format) -> Order:
         head, _, name = path.rpartition(".")
         for part in lines if head == "lines" else [data["ship_to"] if head else data]:
             part.pop(name, None)
+    for path, field in coarse.items():
+        value = data[path]
+        if isinstance(value, datetime):
+            text = cells.writer("instant", field.date, field.zone)(value)
+            data[path] = cells.reader("instant", field.date, field.zone)(text)
     fill(data, lines, fmt)
     judged = judge({**data, "lines": lines})
     assert isinstance(judged, Order)  # the soundness of the format: its defaults are values of their paths

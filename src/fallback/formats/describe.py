@@ -21,16 +21,20 @@ def _lines(fmt: Format) -> Iterator[str]:
     for row in fmt.rows:
         yield ""
         if fmt.records:
-            yield f"## {_role(row)}"
+            yield f"## {_role(row, fmt)}"
             yield ""
         yield "| # | field | canonical path | required | longest | form | meaning | source |"
         yield "|---|---|---|---|---|---|---|---|"
-        for index, field in enumerate(row.fields, start=2 if fmt.records else 1):
+        # A tag that stands in a cell of its own is the first one.
+        first = 2 if fmt.layout == "header-detail" and fmt.delimited.tags == "cell" else 1
+        for index, field in enumerate(row.fields, start=first):
             yield f"| {index} | {_row(field)} |"
 
 
-def _role(row: RecordSpec) -> str:
+def _role(row: RecordSpec, fmt: Format) -> str:
     role = "one a line of the order" if row.repeats else "one at the end of the file" if row.trailer else "one an order"
+    if fmt.layout == "two-files":
+        return f"File {row.tag}: {role.removeprefix('one ')} a row"
     return f"Rows {row.tag}: {role}"
 
 
@@ -42,6 +46,12 @@ def facts(fmt: Format) -> list[tuple[str, str]]:
         mark = {"|": "pipe", ",": "comma", ";": "semicolon", "\t": "tab"}.get(fmt.delimited.delimiter, "other")
         terms = fmt.delimited
         found.append(("cells", f"separated by {mark}, quoting {terms.quoting}, header row {terms.header}"))
+        if terms.tags == "joined":
+            found.append(("tags", "stand before the first cell, with no delimiter between them"))
+        if terms.line_breaks == "refuse":
+            found.append(("line breaks", "none inside a cell: every row is one line"))
+        if terms.comment:
+            found.append(("comments", f"rows that begin with `{terms.comment}` do not count"))
     if fmt.fixed_width is not None:
         found.append(("rows", f"{fmt.fixed_width.record_length} characters each"))
     if fmt.direction == "read":
@@ -51,8 +61,26 @@ def facts(fmt: Format) -> list[tuple[str, str]]:
     if fmt.defaults:
         words = ", ".join(f"`{path}` as `{text}`" for path, text in fmt.defaults.items())
         found.append(("read instead of what it has no field for", words))
+    if coarse := [field.path for field in fmt.all_fields if field.coarse]:
+        words = ", ".join(f"`{path}`" for path in coarse)
+        found.append(("carried less exactly, by agreement", f"{words}, as the form of the date shows"))
+    if fmt.max_orders:
+        found.append(("orders in a file", f"at most {fmt.max_orders:,}"))
+    if fmt.max_lines:
+        found.append(("lines in an order", f"at most {fmt.max_lines:,}"))
+    if fmt.row_order.adjacent:
+        found.append(("order of rows", "all rows of an order together"))
+    if fmt.row_order.sorted_by:
+        found.append(("order of rows", f"orders sorted by `{fmt.row_order.sorted_by}`"))
+    if fmt.row_order.tied_by:
+        found.append(("rows of one order", "known by " + ", ".join(f"`{path}`" for path in fmt.row_order.tied_by)))
+    if fmt.row_order.follow:
+        found.append(("rows of one order", "a row without fields of the order belongs to the order above it"))
+    if fmt.uncounted:
+        found.append(("count of lines", f"a lost row is noticed by the manifest only: {fmt.uncounted}"))
     if fmt.status == "unverified":
         found.append(("unverified", "nobody could try it against the partner's system"))
+    found += [("note", text) for text in fmt.notes]
     return found
 
 
@@ -60,8 +88,14 @@ def _row(field: Field) -> str:
     path = f"`{field.path}`" if field.path else f"always `{field.constant}`"
     if field.code:
         path = f"code `{field.code}`"
+    if field.unused:
+        path = "not used" + (f", always `{field.constant}`" if field.constant else "")
+    if field.only is not None:
+        path = "only " + " or ".join(f"`{one}`" if one else "blank" for one in field.only)
     dates = field.date if isinstance(field.date, tuple) else (field.date or "",)
     form = " or ".join(dates) or (f"`{_cell(field.pattern)}`" if field.pattern else "") or ", ".join(field.allowed)
+    if field.once:
+        form = f"{form}, each in one line only".lstrip(", ")
     if field.stand_in is not None:
         form += f" `{field.stand_in}` where absent"
     cells = (

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from fallback.findings import CATALOGUE, Finding, Place, quote
-from fallback.formats import nested, shape, tree
+from fallback.formats import nested, pair, shape, tree
 from fallback.formats.assemble import Assembly, Desk, ReadOrder, finding_order, order_name
 from fallback.formats.kinds import kind_of
 from fallback.formats.kinds.rows import Fault, Row
@@ -49,9 +49,9 @@ class _Bundle:
 
 def read(
     fmt: Format,
-    data: bytes,
+    data: bytes | Mapping[str, bytes],
     *,
-    name: str = "",
+    name: str | Mapping[str, str] = "",
     codes: Mapping[str, str] | None = None,
     defaults: Mapping[str, str] | None = None,
     show_values: bool = False,
@@ -59,11 +59,18 @@ def read(
     """Read a file of a format.
 
     Args:
-        name: the file's name, for places.
+        data: the bytes; of a pair those of each file, by its role.
+        name: the file's name, for places; of a pair by role too.
         codes: the agreement's ``[codes]``; a field that holds another value is a finding.
         defaults: canonical values that the file need not carry (``brand``).
         show_values: whether findings may show a customer's values.
     """
+    if fmt.layout == "two-files":
+        parts = data if isinstance(data, Mapping) else {fmt.roles[0]: data}
+        names = name if isinstance(name, Mapping) else {role: f"{name} {role}".strip() for role in fmt.roles}
+        return _read_pair(parts, names, Desk(shape.shape_of(fmt), "", codes, defaults or {}, show_values))
+    data = data.get(fmt.roles[0], b"") if isinstance(data, Mapping) else data
+    name = name.get(fmt.roles[0], "") if isinstance(name, Mapping) else name
     content = unpack(data, fmt)
     if isinstance(content, str):
         return ReadFile(
@@ -81,6 +88,26 @@ def read(
     findings += _row_order(fmt, orders, name)
     if not orders and not any(finding.is_error for finding in findings):
         findings.append(Finding("file-empty", Place(name), found="no orders", expected="at least one order"))
+    return ReadFile(tuple(orders), tuple(finding_order(findings)), records)
+
+
+def _read_pair(parts: Mapping[str, bytes], names: Mapping[str, str], desk: Desk) -> ReadFile:
+    fmt = desk.shape.format
+    names = {role: names.get(role, role) for role in fmt.roles}
+    texts: dict[str, str] = {}
+    findings: list[Finding] = []
+    for role in fmt.roles:
+        problem: Finding | None
+        if role in parts:
+            texts[role], problem = _decode(fmt, parts[role], names[role])
+        else:
+            found, expected = f"no file with the {role}", f"both files: {' and '.join(fmt.roles)}"
+            problem = Finding("part-missing", Place(names[role]), found=found, expected=expected)
+        if problem is not None:
+            texts.pop(role, None)
+            findings.append(problem)
+    orders, more, records = pair.read_all(texts, names, desk)
+    findings += more + _row_order(fmt, orders, names[fmt.roles[0]])
     return ReadFile(tuple(orders), tuple(finding_order(findings)), records)
 
 
@@ -155,10 +182,13 @@ class _Reader:
         self.headless = False
         self.typed = self.shape.format.layout == "header-detail"
         self.adjacent = self.shape.format.row_order.adjacent
+        self.follow = self.shape.format.row_order.follow
         order_row = self.shape.rows[self.shape.order_type]
         columns = [(path, column) for path in self.shape.format.identity() if (column := order_row.column(path))]
-        self.identity = [(path, column.index) for path, column in columns]
-        indexes = [column.index for _, column in columns]
+        self.identity = [(path, column.index, column.field.prefix or "") for path, column in columns]
+        ties = [(path, column.index) for path in self.shape.format.ties if (column := order_row.column(path))]
+        self.tied_by = [path for path, _ in ties]
+        indexes = [index for _, index in ties]
         self.label: Callable[[Any], tuple[str, ...]] = (
             itemgetter(*indexes) if len(indexes) > 1 else lambda cells: (cells[indexes[0]],)
         )
@@ -178,7 +208,7 @@ class _Reader:
     def bundle(self, at: Row | Fault) -> _Bundle:
         """A new order, begun by this row."""
         number = at.cells[self.number]
-        identity = tuple((path, at.cells[index]) for path, index in self.identity)
+        identity = tuple((path, at.cells[index].removeprefix(prefix)) for path, index, prefix in self.identity)
         return _Bundle(identity, number, order_name(number, at.record), self.place(at))
 
     def read(self, text: str) -> tuple[list[ReadOrder], list[Finding], int]:
@@ -207,6 +237,9 @@ class _Reader:
     def take_line(self, row: Row) -> None:
         """A row that repeats the order's fields: compared with the order's first row as a whole, then by cell."""
         self.line_rows += 1
+        if self.follow:
+            self.take_following(row)
+            return
         label = self.label(row.cells)
         bundle = self.bundles.get(label)
         head = self.shape.rows[0].head(row.cells)
@@ -219,6 +252,15 @@ class _Reader:
             self.tear(bundle, row)
         bundle.rows.append(row)
         self.last = bundle
+
+    def take_following(self, row: Row) -> None:
+        """A row that belongs to the order above it, or begins the next one: it alone has fields of the order."""
+        if any(row.cells[column.index] for column in self.shape.rows[0].own_columns):
+            self.begin(row)
+        if self.last is None:
+            self.add("line-orphan", row, found="a row without an order", expected="the order's own row above it")
+        else:
+            self.last.rows.append(row)
 
     def filled_down(self, bundle: _Bundle, row: Row) -> bool:
         """Whether a later row leaves out what the first one says, as the first-line layout does; by key, wherever the
@@ -239,8 +281,8 @@ class _Reader:
         assert bundle.header is not None
         differing = ", ".join(
             column.field.name
-            for column in self.shape.rows[0].columns
-            if not column.of_line and row.cells[column.index] != bundle.header.cells[column.index]
+            for column in self.shape.rows[0].own_columns
+            if row.cells[column.index] != bundle.header.cells[column.index]
         )
         if any(finding.field == differing for finding in bundle.findings):
             return  # where the first row is the damaged one, every other differs from it
@@ -326,7 +368,9 @@ class _Reader:
         self.faulty = True
         if fault.type in (-1, self.shape.line_type):
             self.line_rows += 1
-        if not self.typed:
+        if self.follow:
+            self.refuse(fault)  # whose row it was, and whose the rows after it are, its place alone would tell
+        elif not self.typed:
             self.pending.append(fault)
         elif fault.code == "file-cut" and self.shape.trailer_type >= 0:
             self.refuse(fault)  # the closing row is lost, whatever the cut row is
@@ -341,7 +385,7 @@ class _Reader:
 
     def settle(self) -> None:
         """Ties each damaged row to its order. What begins otherwise than the good rows is half a row: nobody's."""
-        kin = [n for n, (path, _) in enumerate(self.identity) if path in ("brand", "platform")]
+        kin = [n for n, path in enumerate(self.tied_by) if path in ("brand", "platform")]
         families = {tuple(label[n] for n in kin) for label in self.bundles} if kin and self.pending else set()
         for fault in self.pending:
             label = self.label(fault.cells) if self.tells_order(fault) else None
@@ -358,7 +402,7 @@ class _Reader:
         """Whether the identifying cells of a damaged row stand before the damage."""
         # The last cell of a row that was cut may be cut itself.
         whole = len(fault.cells) - (fault.code == "file-cut")
-        return whole > max(self.number, *(index for _, index in self.identity))
+        return whole > max(self.number, *(index for _, index, _ in self.identity))
 
     def refuse(self, fault: Fault) -> None:
         self.findings.append(self.finding(fault, None))

@@ -34,16 +34,22 @@ def sheet(fmt: Format, example: Order | None = None) -> list[dict[str, str]]:
                     "record": row.spec.tag,
                     "name": field.name,
                     "meaning": field.doc,
-                    "path": field.path or (f"code {field.code}" if field.code else "constant"),
+                    "path": field.path or _without_path(field),
                     "required": "yes" if field.required else "",
                     "type": _TYPES[field.info.kind] if field.info else "computed" if field.path else "text",
                     "length": "" if field.longest is None else str(field.longest),
-                    "values": ", ".join(field.allowed) or field.constant or field.pattern or "",
+                    "values": ", ".join(field.allowed or field.only or ()) or field.constant or field.pattern or "",
                     "example": "" if value is None or value == () else column.write(value),
                     "source": field.source or "",
                 }
             )
     return rows
+
+
+def _without_path(field: Field) -> str:
+    if field.only is not None or field.unused:
+        return "none"
+    return f"code {field.code}" if field.code else "constant"
 
 
 def json_schema(fmt: Format) -> dict[str, Any]:

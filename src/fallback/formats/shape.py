@@ -12,7 +12,7 @@ from fallback.formats import cells
 from fallback.formats.kinds.fixed_width import spans
 from fallback.formats.spec import COUNTS, Field, Format, RecordSpec
 from fallback.records.order import Order
-from fallback.records.paths import PathInfo
+from fallback.records.paths import PathInfo, ValueKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RowShape:
     @cached_property
     def own_columns(self) -> tuple[Column, ...]:
         """Columns that do not describe one line: what the order's own row, or its first one, says once."""
-        return tuple(c for c in self.columns if not c.of_line)
+        return tuple(c for c in self.columns if not c.of_line and not c.field.unused)
 
     @cached_property
     def line_columns(self) -> tuple[Column, ...]:
@@ -65,16 +65,16 @@ class RowShape:
     @cached_property
     def fixed_columns(self) -> tuple[Column, ...]:
         """Columns that hold the same text in every row: constants and codes of the agreement."""
-        return tuple(c for c in self.columns if c.field.path is None)
+        return tuple(c for c in self.columns if c.field.path is None and c.field.only is None and not c.field.unused)
 
     @cached_property
     def head(self) -> Callable[[Sequence[str]], Any]:
         """The cells that every row of one order repeats, for comparison."""
-        indexes = [c.index for c in self.columns if not c.of_line]
+        indexes = [c.index for c in self.own_columns]
         return itemgetter(*indexes) if indexes else lambda _: ()
 
     def column(self, path: str) -> Column | None:
-        return next((c for c in self.columns if c.field.path == path), None)
+        return next((c for c in self.columns if c.field.path == path and not c.field.again), None)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Shape:
         """The column that a path is read from: the order's own row before a line's reference to it."""
         found: dict[str, Column] = {}
         for index in (self.line_type, self.order_type):
-            found.update({c.field.path: c for c in self.rows[index].columns if c.field.path})
+            found.update({c.field.path: c for c in self.rows[index].columns if c.field.path and not c.field.again})
         return found
 
     @cached_property
@@ -112,7 +112,7 @@ class Shape:
     @cached_property
     def named(self) -> dict[str, Column]:
         """The column of each path of a format whose orders are trees."""
-        return {column.field.path: column for column in self.tree_columns if column.field.path}
+        return {c.field.path: c for c in self.tree_columns if c.field.path and not c.field.again}
 
     @cached_property
     def members(self) -> Members:
@@ -152,25 +152,46 @@ def _columns(row: RecordSpec, fmt: Format) -> list[Column]:
     columns = []
     for index, (field, (begin, end)) in enumerate(zip(row.fields, places, strict=True)):
         info = field.info
-        kind = info.kind if info else "integer" if field.path in COUNTS else "text"
-        of_line = info is not None and info.level == "line"
+        kind: ValueKind = info.kind if info else "integer" if field.path in COUNTS else "text"
+        of_line = field.per_line or (info is not None and info.level == "line")
         columns.append(
             Column(
                 index,
                 field,
                 info,
-                cells.reader(kind, field.date, field.zone),
-                cells.writer(kind, field.date, field.zone),
+                _reader(kind, field),
+                _writer(kind, field),
                 keys=tuple((field.path or "").split(".")[of_line:]),
                 of_line=of_line,
                 stand_in=field.stand_in,
-                required=field.required,
+                required=field.required or field.only is not None,  # looked at where it is blank, too
                 ruled=field.longest is not None or bool(field.allowed) or field.pattern is not None,
                 whole=kind == "integer",
                 at=f"columns {begin + 1}-{end}" if end else "",
             )
         )
     return columns
+
+
+def _reader(kind: ValueKind, field: Field) -> Callable[[str], Any]:
+    prefix = field.prefix
+    if prefix is None:
+        return cells.reader(kind, field.date, field.zone)
+
+    def read(text: str) -> str:
+        if not text.startswith(prefix):
+            raise cells.CellError("value-malformed", f"a value that begins with {prefix}")
+        return text.removeprefix(prefix)
+
+    return read
+
+
+def _writer(kind: ValueKind, field: Field) -> Callable[[Any], str]:
+    if field.part is not None:  # the blank between the two parts is not written
+        return lambda text: str(text).rpartition(" ")[2 if field.part == "last" else 0]
+    if field.prefix is not None:
+        return lambda text: f"{field.prefix}{text}"
+    return cells.writer(kind, field.date, field.zone)
 
 
 def put(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

@@ -34,6 +34,8 @@ def _mistakes(fmt: Format) -> Iterator[str]:
         yield f"layout: {fmt.kind} may be {' or '.join(_LAYOUTS[fmt.kind])}, found {fmt.layout}"
     if fmt.layout == "header-detail":
         yield from _record_mistakes(fmt)
+    elif fmt.layout == "two-files":
+        yield from _pair_mistakes(fmt)
     elif (fmt.records or not fmt.fields) and fmt.kind != "x12":
         yield f"fields: a {fmt.layout} layout declares [[fields]], not [[records]]"
     if fmt.kind in ("json-lines", "json"):
@@ -49,18 +51,21 @@ def _mistakes(fmt: Format) -> Iterator[str]:
         for name, count in Counter(field.name for field in row.fields).items():
             if count > 1:
                 yield f"{base}: {name} is declared {count} times"
-        for path, count in Counter(field.path for field in row.fields if field.path).items():
+        for (path, _), count in Counter((f.path, f.part) for f in row.fields if f.path and not f.again).items():
             if count > 1:
                 yield f"{base}: the path {path} stands in {count} fields"
         for index, field in enumerate(row.fields):
             for problem in _field_mistakes(fmt, row, field):
                 yield f"{base}[{index}] {field.name}: {problem}"
+    yield from _row_order_mistakes(fmt)
+    if fmt.kind == "xml" and not fmt.xml.order and (fmt.max_orders != 1 or fmt.xml.count or fmt.xml.attributes):
+        yield "xml.order: a root that is the order itself needs max_orders = 1, and neither count nor attributes"
     yield from _whole_mistakes(fmt)
-    yield from _name_mistakes(fmt.file_name)
+    yield from _name_mistakes(fmt.file_name, pair=fmt.layout == "two-files")
 
 
 _LAYOUTS = {
-    "delimited": ("line", "first-line", "header-detail"),
+    "delimited": ("line", "first-line", "header-detail", "two-files"),
     "fixed-width": ("line", "header-detail"),
     "json-lines": ("nested",),
     "json": ("nested",),
@@ -114,7 +119,7 @@ def _segment_mistakes(fmt: Format) -> Iterator[str]:
 
 
 _DELIMITER = re.compile(r"\t|[!-~](?<![A-Za-z0-9\"'\\])")
-_TAG = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,20}|\[[A-Za-z0-9_-]{1,18}\]")
 
 
 def _record_mistakes(fmt: Format) -> Iterator[str]:
@@ -128,7 +133,27 @@ def _record_mistakes(fmt: Format) -> Iterator[str]:
         yield "records: one record for the order, one that repeats lines, and at most one trailer"
     tags = [row.tag for row in fmt.records]
     if len(set(tags)) < len(tags) or not all(map(_TAG.fullmatch, tags)):
-        yield "records: each record needs a tag of its own, of letters and digits"
+        yield "records: each record needs a tag of its own, of letters and digits, which may stand in square brackets"
+    if fmt.delimited.tags == "joined":
+        if fmt.kind != "delimited" or fmt.delimited.quoting != "none":
+            yield "delimited.tags: joined is for delimited rows without quoting"
+        if any(one != other and one.startswith(other) for one in tags for other in tags):
+            yield "delimited.tags: joined tags must not begin with one another"
+
+
+def _pair_mistakes(fmt: Format) -> Iterator[str]:
+    """Two files: one of orders, one of lines that say which order each belongs to."""
+    if fmt.fields or [(row.tag, row.repeats, row.trailer) for row in fmt.records] != _PAIR:
+        yield 'records: a pair of files has one record with tag orders, then one with tag lines that repeats "lines"'
+        return
+    named = {field.path for field in fmt.records[1].fields}
+    if not named & {"order_id", "order_number", "key"}:
+        yield "records[1].fields: no line says which order it belongs to; repeat order_id, order_number or key here"
+    if fmt.wrapper:
+        yield "wrapper: the files of a pair are not packed"
+
+
+_PAIR = [("orders", None, False), ("lines", "lines", False)]
 
 
 def _member_mistakes(fmt: Format) -> Iterator[str]:
@@ -152,9 +177,22 @@ def _member_mistakes(fmt: Format) -> Iterator[str]:
 
 
 def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
-    if sum(value is not None for value in (field.path, field.constant, field.code)) != 1:
-        yield "needs exactly one of path, constant and code"
+    if field.unused:
+        if field.path or field.code or field.only or field.required or row.trailer or not fmt.tabular:
+            yield "unused is for columns of an order or a line that hold nothing of it: no path, no code"
+            return
+    elif sum(value is not None for value in (field.path, field.constant, field.code, field.only)) != 1:
+        yield "needs exactly one of path, constant, code and only"
         return
+    if field.only is not None and (fmt.direction != "read" or not fmt.tabular):
+        yield "only is for tables that are read and never written"
+    if field.per_line and field.only is None:
+        yield "per_line is for fields with only; a path says itself whether it is of a line"
+    plain = fmt.tabular and field.info is not None and field.info.kind == "text" and not field.placeholder
+    if (field.part or field.prefix) and (not plain or (field.part and field.prefix)):
+        yield "part and prefix are for texts without a placeholder, in tables, one of the two"
+    if field.part or field.again:
+        yield from _shared_mistakes(fmt, row, field)
     if field.path:
         yield from _path_mistakes(fmt, row, field)
     if field.placeholder:
@@ -171,6 +209,26 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
     for text in written if fmt.kind == "delimited" else ():
         if text and not _can_stand(text, fmt):
             yield f"{quote(text)} cannot be written: it holds a sign that the file cannot carry"
+
+
+def _shared_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
+    """A path in several fields: as two parts of one text, or once more for a partner who wants it twice."""
+    others = [one for one in fmt.all_fields if one is not field and one.path == field.path and not one.again]
+    if field.again and (field.part or not others):
+        yield f"again: another field must hold {field.path}, and this one holds it whole"
+    elif field.part and {one.part for one in row.fields if one.path == field.path} != {"first", "last"}:
+        yield f"part: {field.path} needs one field for the first part and one for the last"
+
+
+def _row_order_mistakes(fmt: Format) -> Iterator[str]:
+    terms = fmt.row_order
+    if (terms.tied_by or terms.follow) and fmt.layout != "first-line":
+        yield "row_order: tied_by and follow are for the first-line layout"
+    if terms.tied_by and terms.follow:
+        yield "row_order: rows are tied by a path or follow the order's own, not both"
+    for path in terms.tied_by:
+        if path not in fmt.carried or path not in PATHS or PATHS[path].level != "order":
+            yield f"row_order.tied_by: {path} must be a path of the order that a field holds"
 
 
 def _can_stand(text: str, fmt: Format) -> bool:
@@ -221,6 +279,10 @@ def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
             yield from _date_mistakes(date, info.kind, field)
     elif field.date:
         yield f"{path} is not a date"
+    if field.once and (info.level != "line" or info.kind != "text" or info.private):
+        yield "once is for a text of the lines"
+    if field.coarse and info.kind != "instant":
+        yield "coarse is for a date and time of which the file keeps less"
 
 
 def _reference_mistakes(fmt: Format, field: Field) -> Iterator[str]:
@@ -229,7 +291,7 @@ def _reference_mistakes(fmt: Format, field: Field) -> Iterator[str]:
     own = [one for row in order_rows for one in row.fields if one.path == field.path]
     if not own:
         yield f"{field.path} is of the order: it must stand in the order's record, and may be repeated here"
-    same = ("required", "max_length", "allowed", "pattern", "date", "placeholder")
+    same = ("required", "max_length", "allowed", "pattern", "date", "placeholder", "prefix")
     if own and (differing := [name for name in same if getattr(own[0], name) != getattr(field, name)]):
         yield f"{field.path} must have the same {', '.join(differing)} as in the order's record"
 
@@ -243,14 +305,19 @@ def _date_mistakes(date: str | None, kind: str, field: Field) -> Iterator[str]:
     found = date_directives(date)
     if unknown := sorted(set(found) - set(DATE_DIRECTIVES)):
         yield f"date may use {' '.join(DATE_DIRECTIVES)}; found {' '.join(unknown)}"
+    found = [{"%y": "%Y", "%-m": "%m", "%-d": "%d"}.get(one, one) for one in found]
     if len(set(found)) < len(found):
         yield "date names a part twice"
     if not {"%Y", "%m", "%d"} <= set(found):
         yield "date needs %Y, %m and %d"
     whole = {"%H", "%M", "%S"} | ({"%z"} if field.zone is None else set())
     first = field.date[0] if isinstance(field.date, tuple) else field.date
-    if kind == "instant" and date == first and not whole <= set(found):
-        yield "date loses the time or the zone: an instant needs %H, %M, %S and %z"
+    if kind == "instant" and date == first:
+        keeps = whole <= set(found)
+        if not keeps and not field.coarse:
+            yield "date loses the time or the zone: an instant needs %H, %M, %S and %z"
+        elif field.coarse and (keeps or (field.zone is None and "%z" not in found)):
+            yield "coarse: the date keeps everything, or does not say its zone; it needs %z or zone"
     if kind == "day" and set(found) & {"%H", "%M", "%S", "%z"}:
         yield "date has a time, and the value is a day"
 
@@ -268,7 +335,8 @@ def _whole_mistakes(fmt: Format) -> Iterator[str]:
             yield f"drops: {path} is not a canonical path"
         elif PATHS[path].required:
             yield f"drops: {path} cannot be dropped, every order needs it"
-    if fmt.kind != "json-lines" and "order_lines" not in carried and fmt.direction != "read":
+    counted = "order_lines" in carried or fmt.uncounted
+    if fmt.kind != "json-lines" and not counted and fmt.direction != "read":
         yield "fields: nothing carries order_lines: a lost row would make a smaller, valid order"
 
 
@@ -291,7 +359,7 @@ def _default_mistakes(fmt: Format, path: str, text: str) -> Iterator[str]:
             yield f"defaults: {path} is {error.expected}"
 
 
-def _name_mistakes(template: str) -> Iterator[str]:
+def _name_mistakes(template: str, *, pair: bool) -> Iterator[str]:
     try:
         names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError:
@@ -299,10 +367,14 @@ def _name_mistakes(template: str) -> Iterator[str]:
     if names - set(NAME_PARTS) or not {"marker", "sequence"} <= names:
         yield f"file_name: needs {{marker}} and {{sequence}}, and may use {', '.join(NAME_PARTS)}"
         return
+    if pair != ("role" in names) or template.count("{role}") != pair:
+        yield f"file_name: {'needs {role}' if pair else 'cannot use {role}'}: it tells the two files of a pair apart"
+        return
     if not template.startswith("{marker}"):
         yield "file_name: begins with {marker}, by which a drill's file is told from a live one"
     try:
-        name = template.format(marker="", brand="BRAND", sent=datetime(2026, 11, 23, tzinfo=UTC), sequence=1)
+        day = datetime(2026, 11, 23, tzinfo=UTC)
+        name = template.format(marker="", brand="BRAND", sent=day, sequence=1, role="ORDERS")
     except (ValueError, KeyError, IndexError):
         yield "file_name: a part is followed by a form that it cannot have"
         return

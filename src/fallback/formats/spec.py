@@ -27,12 +27,22 @@ class Field(Spec):
     """One field of the file: a column, a cell of a typed row, or a JSON member.
 
     Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``, ``order_units``; in a trailer
-    ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text) and ``code`` (a
-    value of the agreement's ``[codes]``). ``date`` is ``iso8601`` or a pattern of strftime directives, or several of
-    which the first is written and any is read; ``zone`` is ``UTC`` where the pattern has none because all times are in
-    UTC. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path. ``default`` and
-    ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be absent from the
-    file. ``guard`` is a character that spreadsheets put before a value and that is taken off in reading.
+    ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text), ``code`` (a
+    value of the agreement's ``[codes]``) and ``only`` (below). ``date`` is ``iso8601`` or a pattern of strftime
+    directives, or several of which the first is written and any is read; ``zone`` is ``UTC`` where the pattern has
+    none because all times are in UTC; ``coarse`` where it keeps less than the second: the rest is lost by
+    agreement. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path.
+    ``default`` and ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be
+    absent from the file. ``guard`` is a character that spreadsheets put before a value and that is taken off in
+    reading.
+
+    ``only``, in reading: the texts with which the file says all that remains to be shipped; with another one, blank too
+    unless it is listed, the order is refused as ``needs-api``. ``per_line`` where such a field stands in every row.
+    ``part``: two fields share a path, the ``last`` word of its text and what stands ``first``, before it. ``again``:
+    the partner wants the value of another field once more; in reading the two must be the same. ``prefix`` stands
+    before every value in the file and is no part of it. ``unused``: a column of the partner's that nothing of the order
+    goes to; it is written blank, or with its ``constant``, and not read. ``once``: each value in one line of an order
+    only.
 
     Fixed width: ``width`` in characters, ``start`` from 1 (else after the field before), ``justify``, ``pad``, and
     ``decimals`` for amounts without a point. X12: ``element`` is the position, or positions, in the segment;
@@ -43,6 +53,13 @@ class Field(Spec):
     path: str | None = None
     constant: str | None = None
     code: str | None = None
+    only: tuple[str, ...] | None = None
+    per_line: bool = False
+    part: Literal["first", "last"] | None = None
+    again: bool = False
+    prefix: str | None = None
+    unused: bool = False
+    once: bool = False
     required: bool = False
     max_length: Annotated[int, Info(ge=1)] | None = None
     allowed: tuple[str, ...] = ()
@@ -50,6 +67,7 @@ class Field(Spec):
     date: str | tuple[str, ...] | None = None
     blank: Literal["absent"] = "absent"
     zone: Literal["UTC"] | None = None
+    coarse: bool = False
     placeholder: dict[str, str] = {}
     default: str | None = None
     default_from: str | None = None
@@ -99,13 +117,17 @@ class RecordSpec(Spec):
 
 
 class Delimited(Spec):
-    """``header`` bracketed: names stand in square brackets. ``comment``: rows that begin with it do not count."""
+    """``header`` bracketed: names stand in square brackets. ``comment``: rows that begin with it do not count.
+    ``tags`` joined: a typed row's tag stands before its first cell, with no delimiter between them.
+    ``line_breaks`` refuse: every row is one line, in quotation marks too."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     quoting: Literal["minimal", "all", "none"] = "minimal"
     header: Literal["required", "forbidden", "optional", "bracketed"] = "required"
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     comment: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    tags: Literal["cell", "joined"] = "cell"
+    line_breaks: Literal["allow", "refuse"] = "allow"
 
 
 class FixedWidth(Spec):
@@ -123,8 +145,9 @@ class Json(Spec):
 
 
 class Xml(Spec):
-    """``root`` and ``order`` are element names, ``lines`` the path of a line from the order (``Lines/Line``);
-    ``count`` the attribute of the root that says how many orders there are; ``attributes`` stand on the root."""
+    """``root`` and ``order`` are element names, ``lines`` the path of a line from the order (``Lines/Line``); where
+    ``order`` is blank, the root is the order itself, and a document holds one. ``count`` is the attribute of the root
+    that says how many orders there are; ``attributes`` stand on the root."""
 
     root: str = "Orders"
     order: str = "Order"
@@ -152,10 +175,16 @@ class X12(Spec):
 
 
 class RowOrder(Spec):
-    """What a partner demands of the order of rows: those of one order ``adjacent``; orders ``sorted_by`` a path."""
+    """What a partner demands of the order of rows: those of one order ``adjacent``; orders ``sorted_by`` a path.
+
+    For the first-line layout: ``tied_by`` are the paths that every row of an order repeats, where those that identify
+    it stand on the first one only; ``follow`` where none does, and a row without order fields belongs to the one above.
+    """
 
     adjacent: bool = False
     sorted_by: str | None = None
+    tied_by: tuple[str, ...] = ()
+    follow: bool = False
 
 
 class Format(Spec):
@@ -164,8 +193,10 @@ class Format(Spec):
     ``defaults`` are paths that a partner's file has no field for although every order needs them, and what is read
     instead: a text, ``=PATH`` the value of another path, ``#`` the position of the line. What the order holds there is
     lost by agreement, as with ``drops``. ``direction`` read: the format cannot be written. ``status`` unverified:
-    nobody could try it against the partner's system. ``wrapper``: the bytes are packed. ``max_orders``: how many orders
-    a file may hold at the most.
+    nobody could try it against the partner's system. ``uncounted``: why the partner's file has no count of an order's
+    lines. ``wrapper``: the bytes are packed. ``max_orders``: how many orders
+    a file may hold at the most, ``max_lines`` how many lines an order. ``notes``: what both sides must know beyond the
+    fields, such as what nobody could verify.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -181,8 +212,11 @@ class Format(Spec):
     defaults: dict[str, str] = {}
     direction: Literal["both", "read"] = "both"
     status: Literal["verified", "unverified"] = "verified"
+    uncounted: str | None = None
     wrapper: Literal["gzip", "zip"] | None = None
     max_orders: Annotated[int, Info(ge=1)] | None = None
+    max_lines: Annotated[int, Info(ge=1)] | None = None
+    notes: tuple[str, ...] = ()
     row_order: RowOrder = RowOrder()
     delimited: Delimited = Delimited()
     fixed_width: FixedWidth | None = None
@@ -197,6 +231,17 @@ class Format(Spec):
         """The types of row; a layout without tags has one."""
         return self.records or (RecordSpec(fields=self.fields),)
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of the files that make one fallback file: ``orders``, and ``lines`` where they stand apart."""
+        return tuple(row.tag for row in self.records) if self.layout == "two-files" else ("orders",)
+
+    def part(self, role: str) -> Format:
+        """One file of a pair as a format of its own: a row an order, or a row a line."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        fields = next(row.fields for row in self.records if row.tag == role)
+        return Format(**said | {"layout": "line", "fields": fields, "records": ()})
+
     @cached_property
     def all_fields(self) -> tuple[Field, ...]:
         return tuple(field for row in self.rows for field in row.fields)
@@ -209,7 +254,13 @@ class Format(Spec):
     @cached_property
     def lost(self) -> tuple[str, ...]:
         """The paths whose values a file of this format does not keep, by agreement."""
-        return (*self.drops, *self.defaults)
+        coarse = (field.path for field in self.all_fields if field.coarse and field.path)
+        return (*self.drops, *self.defaults, *dict.fromkeys(coarse))
+
+    @cached_property
+    def once(self) -> tuple[str, ...]:
+        """The paths whose values stand in one line of an order only."""
+        return ("lines.line_number", "lines.line_id", *(str(field.path) for field in self.all_fields if field.once))
 
     @cached_property
     def lines_member(self) -> str:
@@ -236,8 +287,13 @@ class Format(Spec):
     def ref(self) -> FormatRef:
         return FormatRef(name=self.name, version=self.version, sha256=self.sha256)
 
+    @property
+    def ties(self) -> tuple[str, ...]:
+        """The paths that every row of an order repeats."""
+        return self.row_order.tied_by or self.identity()
+
     def identity(self) -> tuple[str, ...]:
-        """The paths by which the rows of one order are known to belong together."""
+        """The paths by which an order of the file is known from the others."""
         if "key" in self.carried:
             return ("key",)
         main = [path for path in ("order_id", "order_number") if path in self.carried]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-from fallback.errors import FallbackError
+from fallback.errors import FallbackError, WrongUse
 from fallback.findings import Finding, mask, quote
 from fallback.formats import shape
+from fallback.formats.cells import SHORT_YEARS, keeps_year
 from fallback.formats.check import cell_problem
 from fallback.formats.kinds import Kind, kind_of
 from fallback.formats.kinds.envelope import Envelope
@@ -25,11 +26,19 @@ from fallback.records.paths import PATHS, PathInfo, values_of
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The bytes of a file, the orders in it, and the findings about those that were refused."""
+    """What was written: ``parts`` are the bytes of each file by its role, of which there is one (``orders``) unless the
+    format is a pair; the orders in it, and the findings about those that were refused."""
 
-    data: bytes
+    parts: Mapping[str, bytes]
     orders: tuple[Order, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the one file. Raises WrongUse for a pair, of which neither file is the whole."""
+        if len(self.parts) > 1:
+            raise WrongUse("wrong-use", "the format is a pair of files, and one was asked for")
+        return next(iter(self.parts.values()))
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def write(
     written: list[Order] = []
     make = _tabular if fmt.tabular else _tree if fmt.kind in ("xml", "x12") else _nested
     for order in _sorted(orders, fmt):
-        problems: list[Finding] = list(_not_carried(order, desk))
+        problems: list[Finding] = [*_not_carried(order, desk), *_beyond(order, fmt)]
         made = list(make(order, desk, problems))
         if problems:
             findings += problems
@@ -95,8 +104,17 @@ def write(
     if desk.shape.trailer_type >= 0:
         rows.append(_trailer(written, desk))
     envelope = Envelope(sequence, at, desk.codes) if at is not None else Envelope(sequence, codes=desk.codes)
-    text = "".join(desk.kind.write(rows, fmt, envelope))
-    return Written(pack(text.encode(fmt.encoding), fmt), tuple(written), tuple(findings))
+    if fmt.layout == "two-files":
+        parts = {role: _part(rows, index, fmt.part(role), desk.kind, envelope) for index, role in enumerate(fmt.roles)}
+    else:
+        parts = {fmt.roles[0]: pack("".join(desk.kind.write(rows, fmt, envelope)).encode(fmt.encoding), fmt)}
+    return Written(parts, tuple(written), tuple(findings))
+
+
+def _part(rows: Sequence[tuple[int, Any]], of_type: int, part: Format, kind: Kind, envelope: Envelope) -> bytes:
+    """One file of a pair: the rows of one type."""
+    own = ((0, cells) for row_type, cells in rows if row_type == of_type)
+    return "".join(kind.write(own, part, envelope)).encode(part.encoding)
 
 
 def _sorted(orders: Sequence[Order], fmt: Format) -> Sequence[Order]:
@@ -136,9 +154,29 @@ def _not_carried(order: Order, desk: _Desk) -> Iterator[Finding]:
                 )
 
 
+def _beyond(order: Order, fmt: Format) -> Iterator[Finding]:
+    """What the format does not take of an order's lines: too many, or one value twice."""
+    if fmt.max_lines is not None and len(order.lines) > fmt.max_lines:
+        found, most = f"{len(order.lines)} lines", f"at most {fmt.max_lines} lines in an order"
+        yield Finding("number-out-of-range", order=order.order_number, path="order_lines", found=found, expected=most)
+    for field in fmt.all_fields:
+        values = values_of(order, str(field.path)) if field.once else []
+        for index, value in enumerate(values):
+            if value is not None and value in values[:index]:
+                yield Finding(
+                    "line-doubled",
+                    order=order.order_number,
+                    order_line=order.lines[index].line_number,
+                    field=field.name,
+                    path=field.path,
+                    found=quote(str(value)),
+                    expected=f"each {field.name} in one line of an order only",
+                )
+
+
 def _tabular(order: Order, desk: _Desk, problems: list[Finding]) -> Iterator[tuple[int, list[str]]]:
     rows = desk.shape.rows
-    if desk.format.layout == "header-detail":
+    if desk.format.records:
         header = rows[desk.shape.order_type]
         yield desk.shape.order_type, [_cell(c, order, None, desk, problems) for c in header.columns]
     detail = rows[desk.shape.line_type]
@@ -162,8 +200,10 @@ def _once(desk: _Desk) -> tuple[Column, ...]:
     """The columns that stand on the first row of an order only: not those by which its rows are known."""
     if desk.format.layout != "first-line":
         return ()
-    identity = desk.format.identity()
-    return tuple(c for c in desk.shape.rows[0].own_columns if c.field.path and c.field.path not in identity)
+    own = desk.shape.rows[0].own_columns
+    if desk.format.row_order.follow:
+        return own
+    return tuple(c for c in own if c.field.path and c.field.path not in desk.format.ties)
 
 
 def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems: list[Finding]) -> str:
@@ -179,10 +219,14 @@ def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems:
     elif text == column.stand_in:
         problem = ("placeholder-taken", f"a value other than the stand-in {quote(text)}", None)
     elif not desk.kind.writable(text, desk.format):
-        lacking = "no quoting" if desk.format.delimited.quoting == "none" else "CR at the end of its rows"
-        problem = ("value-not-writable", f"no line break, delimiter or quotation mark: the format has {lacking}", None)
+        expected = f"no line break, delimiter or quotation mark: the format has {_narrow(desk.format)}"
+        problem = ("value-not-writable", expected, None)
+    elif column.index == 0 and desk.format.delimited.comment and text.startswith(desk.format.delimited.comment):
+        problem = ("value-not-writable", f"a first cell without {text[0]}, which begins a comment", None)
     elif not _encodable(text, desk.format.encoding):
         problem = ("value-not-writable", f"characters that {desk.format.encoding} has", None)
+    elif isinstance(value, date) and not keeps_year(value, field.date):
+        problem = ("value-not-writable", f"a year from {SHORT_YEARS[0]} to {SHORT_YEARS[-1]}: it has two digits", None)
     elif not fits(field, text):
         problem = ("value-not-writable", f"an amount of {field.decimals} decimals in {field.width} columns", None)
     else:
@@ -204,12 +248,21 @@ def _cell(column: Column, order: Order, line: int | None, desk: _Desk, problems:
     return text
 
 
+def _narrow(fmt: Format) -> str:
+    """Why a cell cannot hold every sign."""
+    if fmt.delimited.quoting == "none":
+        return "no quoting"
+    return "CR at the end of its rows" if fmt.newline == "cr" else "rows of one line each"
+
+
 def _value(column: Column, order: Order, line: int | None, desk: _Desk) -> Any:
     field = column.field
     if field.constant is not None:
         return field.constant
     if field.code is not None:
         return desk.codes[field.code]
+    if field.unused:
+        return None
     if column.info is None:
         return shape.computed(order, str(field.path), desk.key)
     if line is not None:

@@ -16,7 +16,8 @@ from fallback.records.order import Order, fingerprint
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
-    from fallback.documents.manifest import DeclaredOrder, Manifest
+    from fallback.documents.manifest import DeclaredOrder, FileEntry, Manifest
+    from fallback.validation.parts import Parts
 
 DRILL_FILE = "DRILL_"
 DRILL_ORDER = "DRILL-"
@@ -80,21 +81,21 @@ class Terms:
         return hashlib.sha256(data).hexdigest()
 
 
-def of_file(data: bytes, orders: int, terms: Terms) -> list[Finding]:
+def of_file(parts: Parts, orders: int, terms: Terms) -> list[Finding]:
     """Findings about the file as a whole: bytes, format, agreement, marker, limits."""
-    return list(_of_file(data, orders, terms))
+    return list(_of_file(parts, orders, terms))
 
 
-def _of_file(data: bytes, orders: int, terms: Terms) -> Iterator[Finding]:
+def _of_file(parts: Parts, orders: int, terms: Terms) -> Iterator[Finding]:
     place = Place(terms.file)
     agreement = terms.agreement
     if agreement is not None:
         limits = agreement.limits
-        if len(data) > limits.max_bytes:
-            yield over_limit(place, len(data), limits.max_bytes, "bytes")
+        if len(parts.joined) > limits.max_bytes:
+            yield over_limit(place, len(parts.joined), limits.max_bytes, "bytes")
         elif orders > limits.max_orders_per_file:
             yield over_limit(place, orders, limits.max_orders_per_file, "orders")
-    if terms.state != ("drill" if terms.file.startswith(DRILL_FILE) else "live"):
+    if any(terms.state != ("drill" if name.startswith(DRILL_FILE) else "live") for name in parts.names.values()):
         name = f"a file name that {'begins' if terms.state == 'live' else 'does not begin'} with {DRILL_FILE}"
         yield Finding("marker-wrong", place, found=name, expected=f"the name of a {terms.state} file")
     manifest = terms.manifest
@@ -102,7 +103,8 @@ def _of_file(data: bytes, orders: int, terms: Terms) -> Iterator[Finding]:
         if agreement is not None:
             yield Finding("manifest-absent", place, expected=f"{terms.file}.manifest.json beside the file")
         return
-    yield from _bytes_of(data, manifest, place)
+    for role, data in parts.data.items():
+        yield from _bytes_of(data, parts.declared(role), Place(parts.name(role)), manifest.files[0].name)
     if manifest.format != terms.format.ref:
         found = f"{manifest.format.name} version {manifest.format.version}, {manifest.format.sha256[:12]}"
         expected = f"{terms.format.name} version {terms.format.version}, {terms.format.sha256[:12]}"
@@ -116,10 +118,9 @@ def over_limit(place: Place, found: int, most: int, unit: str) -> Finding:
     return Finding("orders-over-limit", place, found=f"{found:,} {unit}", expected=f"at most {most:,}")
 
 
-def _bytes_of(data: bytes, manifest: Manifest, place: Place) -> Iterator[Finding]:
-    entry = manifest.files[0]
-    if entry.name != place.file:
-        yield Finding("file-hash-differs", place, found="the manifest of another file", expected=entry.name)
+def _bytes_of(data: bytes, entry: FileEntry | None, place: Place, title: str) -> Iterator[Finding]:
+    if entry is None or entry.name != place.file:
+        yield Finding("file-hash-differs", place, found="the manifest of another file", expected=title)
     elif entry.bytes != len(data):
         yield Finding("file-size-differs", place, found=f"{len(data):,} bytes", expected=f"{entry.bytes:,} bytes")
     elif entry.sha256 != Terms.sha256_of(data):

@@ -179,7 +179,9 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
         return None, [Fault("quote-stray", 1, found="a quotation mark", expected="the agreed header")]
     if not first.end:
         return None, [Fault("file-cut", 1, expected="a line end after the header")]
-    if len(extra) > len(known):  # a row of data, or joined with one: its cells are not told, they may be a person's
+    strict = fmt.delimited.extra_columns == "refuse"
+    if 2 * len(known) < len(expected) if not strict else len(extra) > len(known):
+        # A row of data, or joined with one: its cells are not told, they may be a person's.
         return None, [
             Fault(
                 "header-missing", 1,
@@ -193,13 +195,13 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
         if count > 1
     ]
     missing = [name for name in expected if name not in known and name not in optional]
-    if missing and len(missing) == len(extra):
+    if strict and missing and len(missing) == len(extra):
         return None, faults + [
             Fault("column-renamed", 1, field=name, found=_title(other), expected=quote(name))
             for name, other in zip(missing, extra, strict=True)
         ]
     faults += [Fault("column-missing", 1, field=name, expected=f"a column {quote(name)}") for name in missing]
-    if fmt.delimited.extra_columns == "refuse":
+    if strict:
         unknown = [_title(name) for name in dict.fromkeys(extra)]
         faults += [Fault("column-unknown", 1, found=name, expected="no such column") for name in unknown]
     if faults:
@@ -244,6 +246,7 @@ def _rows(
     records: Iterator[_Record | Fault], fmt: Format, arrange: tuple[int, list[int]] | None
 ) -> Iterator[Row | Fault]:
     types = {row.tag: index for index, row in enumerate(fmt.rows)}
+    joined = fmt.delimited.tags == "joined"
     widths = [len(row.fields) for row in fmt.rows]
     width, indexes = arrange or (widths[0], list(range(widths[0])))
     in_place = indexes == list(range(widths[0]))
@@ -262,6 +265,8 @@ def _rows(
         number += 1
         cells = _cells(record, fmt)
         known = _loose(record, fmt) if cells is None else cells
+        if joined and known:
+            known = _parted(known, types)
         row_type, tag = 0, known[:1]
         if tagged:
             row_type = types.get(known[0], -1) if known else -1
@@ -290,6 +295,12 @@ def _rows(
         yield fault._replace(record=number)
 
 
+def _parted(cells: list[str], tags: Iterable[str]) -> list[str]:
+    """The cells with the joined tag in one of its own; the first cell as it is where there is none."""
+    tag = next((tag for tag in tags if cells[0].startswith(tag)), None)
+    return cells if tag is None else [tag, cells[0][len(tag) :], *cells[1:]]
+
+
 def _loose(record: _Record, fmt: Format) -> list[str]:
     """The cells before the first quotation mark: enough to say which order a damaged row belongs to."""
     return record.text[: record.text.index('"')].split(fmt.delimited.delimiter)[:-1]
@@ -303,14 +314,18 @@ def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> I
     if fmt.delimited.header != "forbidden":
         yield line(delimiter, _titles(fmt)) + end
     tags = [row.tag for row in fmt.rows]
-    tagged = fmt.layout == "header-detail"
+    tagged, joined = fmt.layout == "header-detail", fmt.delimited.tags == "joined"
     for row_type, cells in rows:
-        yield line(delimiter, [tags[row_type], *cells] if tagged else cells) + end
+        if joined:
+            yield tags[row_type] + line(delimiter, cells) + end
+        else:
+            yield line(delimiter, [tags[row_type], *cells] if tagged else cells) + end
 
 
 def writable(text: str, fmt: Format) -> bool:
     """Whether the kind can carry this text in a cell."""
-    if "\r" in text or (fmt.newline == "cr" and "\n" in text):
+    broken = fmt.newline == "cr" or fmt.delimited.line_breaks == "refuse"
+    if "\r" in text or (broken and "\n" in text):
         return False
     return fmt.delimited.quoting != "none" or not any(c in text for c in (fmt.delimited.delimiter, '"', "\n"))
 

@@ -17,6 +17,7 @@ from fallback.formats.kinds.rows import Fault, Row, Tree
 from fallback.formats.spec import Format
 
 _DEEPEST = 64
+_ENCODINGS = {"utf-8-sig": "UTF-8", "cp1252": "windows-1252", "ascii": "US-ASCII"}
 
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
@@ -61,6 +62,7 @@ class _Handler(ContentHandler):
         super().__init__()
         terms = fmt.xml
         self.terms = terms
+        self.top = 2 if terms.order else 1  # how deep the element of an order stands
         prefix = terms.lines + "/"
         self.own = {f.name for f in fmt.fields if not f.name.startswith(prefix)}
         self.inside = {f.name for f in fmt.fields if f.name.startswith(prefix)}
@@ -92,8 +94,9 @@ class _Handler(ContentHandler):
             self.root_attributes = found
             if local != self.terms.root:
                 self.fault("header-missing", found=f"an element {local[:60]}", expected=self.terms.root)
+        if len(self.stack) < self.top:
             return
-        if len(self.stack) == 2:
+        if len(self.stack) == self.top:
             self.begin(local)
         else:
             self.enter(local)
@@ -101,7 +104,7 @@ class _Handler(ContentHandler):
             self.take("/".join([*self.path, "@" + attribute]), value)
 
     def begin(self, local: str) -> None:
-        if local != self.terms.order:
+        if self.terms.order and local != self.terms.order:
             self.fault("column-unknown", found=f"an element {local[:60]}", expected=self.terms.order)
         self.path, self.values, self.lines, self.unknown = [], {}, [], []
         self.line = self.place()
@@ -130,7 +133,7 @@ class _Handler(ContentHandler):
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: ARG002, N802 - the names of SAX
         self.stack.pop()
-        if len(self.stack) == 1:
+        if len(self.stack) == self.top - 1:
             self.orders.append((Tree(self.values, self.lines, tuple(self.unknown)), self.line))
         elif self.path:
             path = "/".join(self.path)
@@ -163,8 +166,14 @@ def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> I
     if terms.count:
         attributes[terms.count] = str(len(trees))
     shown = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
-    encoding = {"utf-8-sig": "UTF-8", "cp1252": "windows-1252"}.get(fmt.encoding, fmt.encoding.upper())
-    yield f'<?xml version="1.0" encoding="{encoding}"?>{end}<{terms.root}{shown}>{end}'
+    encoding = _ENCODINGS.get(fmt.encoding, fmt.encoding.upper())
+    yield f'<?xml version="1.0" encoding="{encoding}"?>{end}'
+    if not terms.order:
+        own = {"@xmlns": terms.namespace} if terms.namespace else {}
+        for tree in trees:
+            yield end.join(_element(terms.root, own | _content(tree, fmt), 0)) + end
+        return
+    yield f"<{terms.root}{shown}>{end}"
     for tree in trees:
         yield end.join(_element(terms.order, _content(tree, fmt), 1)) + end
     yield f"</{terms.root}>{end}"
