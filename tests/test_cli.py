@@ -20,7 +20,7 @@ from fallback import cli
 from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import Receipt
 from fallback.findings import CATALOGUE
-from fallback.formats.library import shipped
+from fallback.formats.library import load_format, shipped
 
 FALLBACK = (sys.executable, "-m", "fallback")
 OPEN = 4  # orders of the sample payload that ship; a fifth is cancelled
@@ -632,7 +632,10 @@ def test_several_files_get_a_report_each(night: Night) -> None:
 # --- formats and explain
 
 
-@pytest.mark.parametrize("name", shipped())
+WRITTEN = [fmt for fmt in map(load_format, shipped()) if len(fmt.roles) == 1 and fmt.direction == "both"]
+
+
+@pytest.mark.parametrize("name", [fmt.name for fmt in WRITTEN])
 def test_a_sample_is_valid_by_pipe_and_by_file(name: str, tmp_path: Path) -> None:
     piped = fallback("formats", "sample", name, "--orders", "7", "--seed", "3", folder=tmp_path)
     assert (piped.code, piped.err) == (0, "")
@@ -640,7 +643,7 @@ def test_a_sample_is_valid_by_pipe_and_by_file(name: str, tmp_path: Path) -> Non
     done = fallback("validate", "-", "--format", name, folder=tmp_path, stdin=data)
     assert done.code == 0, done.text
     assert "standard input" in done.out
-    assert "7 orders" in done.out
+    assert ("1 order" if load_format(name).max_orders == 1 else "7 orders") in done.out
     written = fallback("formats", "sample", name, "--orders", "1", "--out", "x", folder=tmp_path)
     assert written.err == "1 order\n"
     assert fallback("validate", written.out.strip(), "--format", name, folder=tmp_path).code == 0

@@ -43,8 +43,8 @@ def command(
 ) -> int:
     """Check files: which of their orders may be loaded?
 
-    Reads NAME.manifest.json beside each file; FILES - reads standard input. Of a pair either file will do. Exit code 0 when every order may be loaded,
-    else 1. With --json, several files give one list of reports.
+    Reads NAME.manifest.json beside each file; FILES - reads standard input. Of a pair of files either stands for both.
+    Exit code 0 when every order may be loaded, else 1. With --json, several files give one list of reports.
 
     \b
     Examples:

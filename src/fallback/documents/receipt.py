@@ -57,9 +57,13 @@ class ReceivedFile(Part):
 
 
 class Reason(Part):
-    """Why an order is in its state: a finding code and its place in the file. Never a value."""
+    """Why an order is in its state: a finding code and its place in the file. Never a value.
+
+    ``file`` is named where it is the second one of a pair.
+    """
 
     code: str
+    file: str | None = Field(default=None, exclude_if=lambda name: name is None)
     line: int | None = None
     field: str | None = None
 

@@ -61,8 +61,8 @@ def _fields(fmt: Format) -> dict[str, Field]:
     return {f"{row.tag}.{field.name}".lstrip("."): field for row in fmt.rows for field in row.fields}
 
 
-_FIELD_TERMS = ("pattern", "date", "zone", "coarse", "once", "placeholder", "decimals", "width", "start", "justify",
-                "pad", "element")  # fmt: skip
+_FIELD_TERMS = ("pattern", "date", "zone", "coarse", "once", "only", "per_line", "part", "again", "prefix",
+                "placeholder", "decimals", "width", "start", "justify", "pad", "element")  # fmt: skip
 
 
 def _field_diff(place: str, old: Field, new: Field) -> Iterator[Change]:

@@ -26,14 +26,14 @@ def _lines(fmt: Format) -> Iterator[str]:
         yield "| # | field | canonical path | required | longest | form | meaning | source |"
         yield "|---|---|---|---|---|---|---|---|"
         # A tag that stands in a cell of its own is the first one.
-        first = 2 if fmt.layout == "header-detail" and fmt.delimited.tags == "cell" else 1
+        first = 2 if fmt.records and len(fmt.roles) == 1 and fmt.delimited.tags == "cell" else 1
         for index, field in enumerate(row.fields, start=first):
             yield f"| {index} | {_row(field)} |"
 
 
 def _role(row: RecordSpec, fmt: Format) -> str:
     role = "one a line of the order" if row.repeats else "one at the end of the file" if row.trailer else "one an order"
-    if fmt.layout == "two-files":
+    if len(fmt.roles) > 1:
         return f"File {row.tag}: {role.removeprefix('one ')} a row"
     return f"Rows {row.tag}: {role}"
 
@@ -57,6 +57,9 @@ def facts(fmt: Format) -> list[tuple[str, str]]:
     if fmt.direction == "read":
         found.append(("direction", "read only: files of this format are never written"))
     found.append(("file name", f"`{fmt.file_name}`"))
+    if len(fmt.roles) > 1:
+        roles = " and ".join(role.upper() for role in fmt.roles)
+        found.append(("files", f"two, with {roles} in their names; both are one fallback file with one manifest"))
     found.append(("agreed not to carry", ", ".join(f"`{path}`" for path in fmt.drops) or "nothing"))
     if fmt.defaults:
         words = ", ".join(f"`{path}` as `{text}`" for path, text in fmt.defaults.items())

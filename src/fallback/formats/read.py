@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -222,6 +222,7 @@ class _Reader:
                 take(item)
         self.settle()
         self.adopt_orphans()
+        self.refuse_headless()
         codes = {finding.code for finding in self.findings}
         if codes & {"quote-unclosed", "file-cut"} or (self.shape.trailer_type >= 0 and self.trailer is None):
             torn = self.last  # what is missing of the last order went with the end of the file
@@ -246,8 +247,8 @@ class _Reader:
         if bundle is None:
             bundle = self.bundles[label] = self.bundle(row)
             bundle.header, bundle.head = row, head
-        elif head != bundle.head and not self.filled_down(bundle, row):
-            self.compare(bundle, row)
+        elif head != bundle.head and (differing := self.differing(bundle, row)):
+            self.compare(bundle, row, differing)
         if self.adjacent and bundle is not self.last and bundle.rows:
             self.tear(bundle, row)
         bundle.rows.append(row)
@@ -262,13 +263,15 @@ class _Reader:
         else:
             self.last.rows.append(row)
 
-    def filled_down(self, bundle: _Bundle, row: Row) -> bool:
-        """Whether a later row leaves out what the first one says, as the first-line layout does; by key, wherever the
-        row stands."""
+    def differing(self, bundle: _Bundle, row: Row) -> str:
+        """The fields in which a row says otherwise than the first one of its order. In the first-line layout a later
+        row may leave out what the first one says, wherever it stands."""
         assert bundle.header is not None
-        return self.shape.format.layout == "first-line" and all(
-            row.cells[column.index] in ("", bundle.header.cells[column.index])
+        left_out = ("",) if self.shape.format.layout == "first-line" else ()
+        return ", ".join(
+            column.field.name
             for column in self.shape.rows[0].own_columns
+            if row.cells[column.index] not in (bundle.header.cells[column.index], *left_out)
         )
 
     def tear(self, bundle: _Bundle, row: Row) -> None:
@@ -277,26 +280,13 @@ class _Reader:
             place = self.place(row)
             self.poison(bundle, Finding("rows-apart", place, order=bundle.name, found=found, expected=expected))
 
-    def compare(self, bundle: _Bundle, row: Row) -> None:
+    def compare(self, bundle: _Bundle, row: Row, differing: str) -> None:
         assert bundle.header is not None
-        differing = ", ".join(
-            column.field.name
-            for column in self.shape.rows[0].own_columns
-            if row.cells[column.index] != bundle.header.cells[column.index]
-        )
         if any(finding.field == differing for finding in bundle.findings):
             return  # where the first row is the damaged one, every other differs from it
-        self.poison(
-            bundle,
-            Finding(
-                "order-fields-differ",
-                self.place(row),
-                order=bundle.name,
-                field=differing,
-                found="another value",
-                expected=f"the same as in line {bundle.header.line}",
-            ),
-        )
+        finding = Finding("order-fields-differ", self.place(row), order=bundle.name, field=differing)
+        words = f"the same as in line {bundle.header.line}"
+        self.poison(bundle, replace(finding, found="another value", expected=words))
 
     def take_typed(self, row: Row) -> None:
         if self.trailer is not None and all(finding.code != "trailer-differs" for finding in self.findings):
@@ -355,6 +345,14 @@ class _Reader:
                 found = "a detail row of another order"
                 at = self.place(row)
                 self.poison(owner, Finding("line-orphan", at, order=owner.name, found=found, expected=expected))
+
+    def refuse_headless(self) -> None:
+        """Rows without their order's first one are missing from an order that nobody knows, unless orders count."""
+        fmt, own = self.shape.format, self.shape.rows[0].own_columns
+        needed = [c.index for c in own if c.field.path and c.field.required and c.field.path not in fmt.ties]
+        for bundle in self.bundles.values() if fmt.layout == "first-line" and "order_lines" not in fmt.carried else ():
+            if bundle.header and not bundle.poisoned and not any(bundle.header.cells[index] for index in needed):
+                self.add("line-orphan", bundle.header, found="a row of an order", expected="the order's first row")
 
     # --- faults
 

@@ -253,7 +253,11 @@ def issuer(receipt: Receipt) -> str:
 def reason_place(reasons: tuple[Reason, ...]) -> str:
     """``line 12, SKU; line 14, Qty``: where in the file the reasons are."""
     spots = (
-        ", ".join(([f"line {reason.line}"] if reason.line else []) + ([reason.field] if reason.field else []))
+        ", ".join(
+            ([f"line {reason.line}"] if reason.line else [])
+            + ([reason.field] if reason.field else [])
+            + ([f"in {plain(reason.file)}"] if reason.file else [])
+        )
         for reason in reasons
     )
     return "; ".join(spot for spot in dict.fromkeys(spots) if spot)

@@ -76,7 +76,7 @@ def validate(
         )
         for i, order in enumerate(orders)
     ]
-    if not any(finding.code in ("file-hash-differs", "file-size-differs") for finding in about_file):
+    if not any(finding.code in ("file-hash-differs", "file-size-differs", "part-missing") for finding in about_file):
         about_file += _whole(content, terms)
     # Orders of the wrong state share one finding: it is the file that is wrong.
     findings = list(dict.fromkeys(about_file + [finding for _, found in judged for finding in found]))
