@@ -175,6 +175,8 @@ class IntegrationTerms(Terms):
 
 
 class Check(Terms):
+    """Something that a person or a job looks at: what, how often, whose duty it is, and who stands in."""
+
     id: str
     what: str
     every: timedelta
@@ -183,6 +185,12 @@ class Check(Terms):
 
 
 class Monitoring(Terms):
+    """Who looks for the failure, and what a reconciliation may rest on.
+
+    ``max_snapshot_age``: an older list of the warehouse proves nothing. ``max_clock_skew``: how far a time may lie in
+    the future before a clock counts as wrong. ``checks`` are for people.
+    """
+
     checks: tuple[Check, ...] = ()
     max_snapshot_age: timedelta = timedelta(minutes=20)
     max_clock_skew: timedelta = timedelta(minutes=2)
@@ -198,6 +206,8 @@ class CommitmentTerms(Terms):
 
 
 class Escalation(Terms):
+    """Whom each side calls on which level, how long after the fallback was declared. For people."""
+
     level: int
     after: timedelta
     brand: str
@@ -207,6 +217,8 @@ class Escalation(Terms):
 
 
 class Contacts(Terms):
+    """The file with names and numbers: kept apart, and never in evidence. For people."""
+
     file: str
 
 
@@ -222,6 +234,12 @@ class Endpoint(Terms):
 
 
 class DeliveryTerms(Terms):
+    """The ways to the drop. Without ``drill``, a drill uses folders named drill beside the live ones.
+
+    ``manifest``: whether it goes ``before`` or ``after`` its file. ``proof``: what proves that a file has arrived:
+    ``hash`` and ``read-back`` compare every byte, ``size`` only the length.
+    """
+
     primary: Endpoint
     secondary: Endpoint | None = None
     drill: Endpoint | None = None
@@ -230,12 +248,16 @@ class DeliveryTerms(Terms):
 
 
 class Limits(Terms):
+    """What one file and one order may hold; more is confirmed by phone. ``max_bytes`` also bounds what is read."""
+
     max_orders_per_file: int = Field(default=5000, ge=1)
     max_units_per_order: int = Field(default=500, ge=1)
     max_bytes: int = Field(default=20_000_000, ge=1)
 
 
 class DrillTerms(Terms):
+    """How often both sides rehearse, what else makes a drill due, and when there is none. For people."""
+
     interval: timedelta = timedelta(days=90)
     retest_after_fail: timedelta = timedelta(days=14)
     triggers: tuple[str, ...] = ()
@@ -246,6 +268,8 @@ class DrillTerms(Terms):
 
 
 class Privacy(Terms):
+    """How many days files with customer data, and evidence without, are kept. For people."""
+
     payload_days: int = Field(default=14, ge=1)
     evidence_days: int = Field(default=1095, ge=1)
 

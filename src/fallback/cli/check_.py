@@ -35,8 +35,6 @@ def command(agreement: Path | None, connect: bool, as_json: bool) -> int:
     def gap(path: str, found: str, expected: str, code: str = "agreement-gap") -> None:
         findings.append(Finding(code, Place("agreement.toml"), field=path, found=found, expected=expected))
 
-    if ":" in terms.brand or any(c.isspace() for c in terms.brand):
-        gap("parties.brand.org", terms.brand, "a code without white space or colon: it is part of every key")
     if wall_clock().date() > terms.review_by:
         gap("review_by", str(terms.review_by), "a review date to come", "agreement-review")
     if not terms.cutoffs:

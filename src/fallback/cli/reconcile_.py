@@ -44,7 +44,7 @@ def command(
 ) -> int:
     """Platform against WMS, by key: what is missing, and is the fallback due?
 
-    Exit code 0 clear or still in flight, 1 late, 5 due, 6 cannot tell.
+    Exit code 0 clear or still in flight, 1 late or the two sides differ, 5 due, 6 cannot tell.
 
     \b
     Example:

@@ -43,13 +43,13 @@ def command(
 ) -> int:
     """Check files: which of their orders may be loaded?
 
-    Reads NAME.manifest.json beside each file; FILES - reads standard input. Exit code 0 when every order may be loaded,
-    else 1. With --json, several files give one list of reports.
+    Reads NAME.manifest.json beside each file; - is standard input. Exit code 0 when every order may be loaded, else 1.
+    With --json, several files give one list of reports.
 
     \b
     Examples:
       fallback validate ACME_ORDERS_20261123T140000Z_000001.csv --format order-lines-csv
-      fallback validate outgoing/*.csv --html report.html
+      fallback validate damaged.csv --skus items.txt --html report.html
     """
     outputs = [path for path in (orders_out, accepted_out, html_out) if path is not None]
     if format_name and agreement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,11 +86,18 @@ class Assembly:
         self.lines.append({})
         self.line_places.append(place)
 
+    def take(self, columns: Iterable[Column], cells: Sequence[str], place: Place) -> None:
+        """Take the cells of a row that stand in these columns."""
+        for column in columns:
+            text = cells[column.index]
+            if text or column.required:  # most cells are blank
+                self.cell(column, text, place)
+
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
         loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
-        if text in ("", column.stand_in):
-            if column.field.required and column.stand_in is None:
+        if not text or text == column.stand_in:
+            if column.required and column.stand_in is None:
                 self.blame("value-missing", loc, column, place, found="nothing", expected="a value")
             return
         problem = cell_problem(column.field, text) if column.ruled else None
@@ -192,8 +199,8 @@ class Assembly:
                 if value in seen and not doubled:
                     doubled = True
                     column = self.desk.shape.columns.get(f"lines.{name}")
-                    loc = ("lines", index, name)
-                    self.blame("line-doubled", loc, column, self.line_places[index], text=str(value))
+                    loc, place = ("lines", index, name), self.line_places[index]
+                    self.blame("line-doubled", loc, column, place, text=str(value), expected="each once in an order")
                 if value is not None:
                     seen.add(value)
         expected = self.declared_lines

@@ -96,7 +96,8 @@ def _date_regex(pattern: str) -> re.Pattern[str]:
 
 
 def _example(pattern: str) -> str:
-    return datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC).strftime(pattern)
+    moment = datetime(2026, 11, 23, 14, 5, 9, tzinfo=timezone(timedelta(hours=1)))
+    return write_instant(moment) if pattern == _ISO_INSTANT else moment.strftime(pattern)
 
 
 def _instant_reader(pattern: str) -> Callable[[str], datetime]:

@@ -137,7 +137,7 @@ def _unknown(content: dict[str, Any], desk: Desk, assembly: Assembly) -> None:
     """Members that the format does not know: one finding a name, however many lines have it."""
     members = desk.shape.members
     for parts in dict.fromkeys(_strangers(content, (), members)):
-        name = ".".join(part if _PLAIN_NAME.fullmatch(part) else "..." for part in parts)
+        name = ".".join(part if _PLAIN_NAME.fullmatch(part) else "?" for part in parts)
         found, expected = f"a member {name}", "no such member"
         assembly.blame("value-malformed", ("member", *parts), None, assembly.place, found=found, expected=expected)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from fallback.documents.manifest import hash_total
 from fallback.findings import CATALOGUE, Finding, Place, quote
 from fallback.formats import nested, shape
 from fallback.formats.assemble import Assembly, Desk, ReadOrder, finding_order, order_name
@@ -128,7 +127,7 @@ class _Reader:
         self.last: _Bundle | None = None
         self.findings: list[Finding] = []
         self.pending: list[Fault] = []
-        self.orphans: list[tuple[tuple[str, ...], Row, int]] = []
+        self.orphans: list[tuple[tuple[str, ...], Row, _Bundle]] = []
         self.trailer: Row | None = None
         self.line_rows = 0
         self.records = 0
@@ -246,37 +245,36 @@ class _Reader:
         elif owner.header is not None and any(
             row.cells[index] != owner.header.cells[own.index] for own, index in self.references
         ):
-            self.orphans.append((tuple(row.cells[index] for _, index in self.references), row, owner.header.line))
+            self.orphans.append((tuple(row.cells[index] for _, index in self.references), row, owner))
         else:
             owner.rows.append(row)
 
     def adopt_orphans(self) -> None:
-        """A detail row in the wrong place poisons the order that it names; that order has lost a row."""
+        """A detail row in the wrong place poisons the order that it names; that order has lost a row.
+
+        Where there is no such order, its own row is lost; or the order above lacks a line and this is it, damaged.
+        """
         owners: dict[tuple[str, ...], _Bundle] = {}
         for bundle in self.bundles.values() if self.orphans else ():
             if bundle.header is not None:
-                reference = tuple(bundle.header.cells[own.index] for own, _ in self.references)
-                owners.setdefault(reference, bundle)
+                owners.setdefault(tuple(bundle.header.cells[own.index] for own, _ in self.references), bundle)
         paths = [str(own.field.path) for own, _ in self.references]
-        for reference, row, line in self.orphans:
+        declared = self.shape.rows[self.shape.order_type].column("order_lines")
+        for reference, row, above in self.orphans:
             owner = owners.get(reference)
+            assert above.header is not None
+            if owner is None and declared and above.header.cells[declared.index] != str(len(above.rows)):
+                owner = above
             if owner is None:
                 named = dict(zip(paths, reference, strict=True))
                 number = named.get("order_number", reference[0])
                 owner = _Bundle(tuple(named.items()), number, order_name(number, row.record), self.place(row))
                 owners[reference] = self.bundles["orphan", *reference] = owner
-            if any(finding.code == "line-orphan" for finding in owner.findings):
-                continue
-            self.poison(
-                owner,
-                Finding(
-                    "line-orphan",
-                    self.place(row),
-                    order=owner.name,
-                    found="a detail row of another order",
-                    expected=f"detail rows of the order in line {line}",
-                ),
-            )
+            if all(finding.code != "line-orphan" for finding in owner.findings):
+                expected = f"detail rows of the order in line {above.header.line}"
+                found = "a detail row of another order"
+                at = self.place(row)
+                self.poison(owner, Finding("line-orphan", at, order=owner.name, found=found, expected=expected))
 
     # --- faults
 
@@ -307,16 +305,33 @@ class _Reader:
         """Ties each damaged row to its order. What begins otherwise than the good rows is half a row: nobody's."""
         kin = [n for n, (path, _) in enumerate(self.identity) if path in ("brand", "platform")]
         families = {tuple(label[n] for n in kin) for label in self.bundles} if kin and self.pending else set()
-        for fault in self.pending:
-            label = self.label(fault.cells) if self.tells_order(fault) else None
-            if label is None or (label not in self.bundles and tuple(label[n] for n in kin) not in families):
+        labels = [self.label(fault.cells) if self.tells_order(fault) else None for fault in self.pending]
+        begun = [label is not None and tuple(label[n] for n in kin) in families for label in labels]
+        for index, (fault, label) in enumerate(zip(self.pending, labels, strict=True)):
+            if index and not begun[index] and self.is_broken(self.pending[index - 1], fault):
+                continue  # the half behind a line break: one finding for both
+            after = self.pending[index + 1] if index + 1 < len(begun) and not begun[index + 1] else None
+            if after is not None and self.is_broken(fault, after):
+                pieces = f"{len(fault.cells)} and {len(after.cells)} cells"
+                fault = fault._replace(found=f"a line break within the row: {pieces}")  # noqa: PLW2901
+            bundle = self.bundles.get(label) if label is not None else None
+            if fault.type < 0:  # other orders may have lost rows in it too
                 self.refuse(fault)
-                continue
-            bundle = self.bundles.get(label)
-            if bundle is None:
+                if bundle is not None:
+                    bundle.poisoned = True
+            elif bundle is not None:
+                bundle.place = min(bundle.place, self.place(fault))
+                self.poison(bundle, self.finding(fault, bundle.name))
+            elif label is not None and begun[index]:
                 bundle = self.bundles[label] = self.bundle(fault)
-            bundle.place = min(bundle.place, self.place(fault))
-            self.poison(bundle, self.finding(fault, bundle.name))
+                self.poison(bundle, self.finding(fault, bundle.name))
+            else:
+                self.refuse(fault)
+
+    def is_broken(self, first: Fault, second: Fault) -> bool:
+        """Whether two damaged rows are one that was broken by a line break without quotation marks."""
+        whole = len(first.cells) + len(second.cells) - 1 == len(self.shape.rows[0].columns)
+        return whole and first.code == second.code == "row-cells" and second.record == first.record + 1
 
     def tells_order(self, fault: Fault) -> bool:
         """Whether the identifying cells of a damaged row stand before the damage."""
@@ -366,13 +381,14 @@ class _Reader:
             and self.trailer.cells[column.index] != agreed[name]
         ]
         if differing:
+            one = len(differing) == 1
             self.findings.append(
                 Finding(
                     "trailer-differs",
                     self.place(self.trailer),
                     field=", ".join(name for name, _, _ in differing),
-                    found=", ".join(f"{name} {quote(text, 20)}" for name, text, _ in differing),
-                    expected=", ".join(f"{name} {quote(value)}" for name, _, value in differing),
+                    found=", ".join(f"{'' if one else f'{name} '}{quote(text, 20)}" for name, text, _ in differing),
+                    expected=", ".join(f"{'' if one else f'{name} '}{quote(value)}" for name, _, value in differing),
                 )
             )
 
@@ -386,6 +402,8 @@ class _Reader:
         counted = {"file_orders": str(len(self.bundles)), "file_lines": str(lines)}
         if self.faulty:
             return counted
+        from fallback.documents.manifest import hash_total  # for the few formats that have a trailer
+
         counted["hash_total"] = hash_total(bundle.number for bundle in self.bundles.values())
         quantity = self.shape.rows[self.shape.line_type].column("lines.quantity")
         assert quantity is not None  # every order needs it
@@ -401,19 +419,14 @@ class _Reader:
         if bundle.poisoned or bundle.header is None:
             return assembly.finish()
         order_row = self.shape.rows[self.shape.order_type]
-        for column in order_row.columns:
-            if not column.of_line:
-                assembly.cell(column, bundle.header.cells[column.index], bundle.place)
+        assembly.take(order_row.own_columns, bundle.header.cells, bundle.place)
         line_row = self.shape.rows[self.shape.line_type]
         fixed = line_row.fixed_columns if line_row is not order_row else ()
         for row in bundle.rows:
             place = self.place(row)
             assembly.start_line(place)
-            for column in line_row.line_columns:
-                if row.cells[column.index] or column.field.required:  # most cells of a line are blank
-                    assembly.cell(column, row.cells[column.index], place)
-            for column in fixed:
-                assembly.cell(column, row.cells[column.index], place)
+            assembly.take(line_row.line_columns, row.cells, place)
+            assembly.take(fixed, row.cells, place)
         return assembly.finish(torn=torn)
 
 

@@ -30,6 +30,7 @@ class Column:
     keys: tuple[str, ...]
     of_line: bool
     stand_in: str | None
+    required: bool
     ruled: bool
     whole: bool
 
@@ -48,6 +49,11 @@ class RowShape:
     @cached_property
     def order_columns(self) -> tuple[Column, ...]:
         return tuple(c for c in self.columns if c.info is not None and not c.of_line)
+
+    @cached_property
+    def own_columns(self) -> tuple[Column, ...]:
+        """Columns that do not describe one line: what the order's own row, or its first one, says once."""
+        return tuple(c for c in self.columns if not c.of_line)
 
     @cached_property
     def line_columns(self) -> tuple[Column, ...]:
@@ -144,6 +150,7 @@ def _columns(row: RecordSpec) -> list[Column]:
                 keys=tuple((field.path or "").split(".")[of_line:]),
                 of_line=of_line,
                 stand_in=field.stand_in,
+                required=field.required,
                 ruled=field.max_length is not None or bool(field.allowed) or field.pattern is not None,
                 whole=kind == "integer",
             )

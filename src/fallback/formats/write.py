@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fallback.documents.manifest import hash_total
 from fallback.errors import FallbackError
 from fallback.findings import Finding, mask, quote
 from fallback.formats import shape
@@ -230,6 +229,8 @@ def _member(column: Column, order: Order, line: int | None, desk: _Desk, problem
 
 
 def _trailer(orders: Sequence[Order], desk: _Desk) -> tuple[int, list[str]]:
+    from fallback.documents.manifest import hash_total  # for the few formats that have a trailer
+
     values = shape.totals(orders, hash_total(order.order_number for order in orders))
     columns = desk.shape.rows[desk.shape.trailer_type].columns
     return desk.shape.trailer_type, [

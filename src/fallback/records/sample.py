@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from fallback.records.order import Line, Order, Property, ShipTo
 
@@ -19,6 +19,7 @@ _PEOPLE = (
     ("Olive Pattern", "Flat 9, 40 Specimen Road", "Leeds", None, "LS1 1AA", "GB", "+44 1632 960123"),
     ("Bo Template", "1 Placeholder Way", "Portland", "OR", "97201", "US", "+1 503 555 0142"),
 )
+Item = TypeVar("Item")
 SKUS = ("TEE-BLK-M", "TEE-BLK-L", "0012", "MUG-11OZ", "CAP-RED", "SOCK-42")
 
 
@@ -39,12 +40,30 @@ def sample_orders(
         at: the aware instant before which all were ordered.
         marker: what order ids and numbers begin with; ``DRILL-`` for a drill's.
     """
-    chance = random.Random(seed)  # noqa: S311 - nothing secret: the same seed must give the same orders
+    chance = _Chance(seed)
     return [_order(chance, n, at.replace(microsecond=0), brand, platform, marker, skus, service) for n in range(count)]
 
 
+class _Chance:
+    """Numbers that look random and are the same for a seed on every machine and version (Knuth's MMIX generator)."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed
+
+    def below(self, limit: int) -> int:
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (self.state >> 32) % limit
+
+    def one_of(self, items: Sequence[Item]) -> Item:
+        return items[self.below(len(items))]
+
+    def some_of(self, items: Sequence[Item], count: int) -> list[Item]:
+        rest = list(items)
+        return [rest.pop(self.below(len(rest))) for _ in range(count)]
+
+
 def _order(
-    chance: random.Random,
+    chance: _Chance,
     n: int,
     at: datetime,
     brand: str,
@@ -53,18 +72,18 @@ def _order(
     skus: Sequence[str],
     service: str,
 ) -> Order:
-    name, address, city, region, postal_code, country, phone = chance.choice(_PEOPLE)
+    name, address, city, region, postal_code, country, phone = chance.one_of(_PEOPLE)
     number = 1001 + n
     order_id = 5_550_000_000_000 + number
-    chosen = chance.sample(list(skus), k=min(chance.choice((1, 1, 2, 3)), len(skus)))
-    ordered_at = at - timedelta(minutes=chance.randrange(5, 600))
+    chosen = chance.some_of(skus, min(chance.one_of((1, 1, 2, 3)), len(skus)))
+    ordered_at = at - timedelta(minutes=5 + chance.below(595))
     return Order(
         brand=brand,
         platform=platform,
         order_id=f"{marker}{order_id}",
         order_number=f"{marker}{number}" if marker else f"#{number}",
         ordered_at=ordered_at,
-        ship_by=at + timedelta(days=1) if chance.random() < 0.3 else None,
+        ship_by=at + timedelta(days=1) if chance.below(10) < 3 else None,
         currency="USD",
         ship_to=ShipTo(
             name=name,
@@ -77,17 +96,17 @@ def _order(
             email=f"customer{number}@example.com",
         ),
         service=service,
-        instructions="Leave with the porter.\nRing twice." if chance.random() < 0.2 else None,
-        gift_message="Happy birthday; see you soon!" if chance.random() < 0.1 else None,
+        instructions="Leave with the porter.\nRing twice." if chance.below(10) < 2 else None,
+        gift_message="Happy birthday; see you soon!" if chance.below(10) < 1 else None,
         lines=tuple(
             Line(
                 line_id=f"{order_id}{index}",
                 line_number=index,
                 sku=sku,
                 description=f"Article {sku}",
-                quantity=chance.choice((1, 1, 1, 2, 3, 12)),
-                unit_price=Decimal(chance.randrange(500, 9900)).scaleb(-2),
-                properties=(Property(name="Engraving", value="For A. & B."),) if chance.random() < 0.1 else (),
+                quantity=chance.one_of((1, 1, 1, 2, 3, 12)),
+                unit_price=Decimal(500 + chance.below(9400)).scaleb(-2),
+                properties=(Property(name="Engraving", value="For A. & B."),) if chance.below(10) < 1 else (),
             )
             for index, sku in enumerate(chosen, start=1)
         ),

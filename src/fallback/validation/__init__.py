@@ -55,20 +55,22 @@ def validate(
     defaults = {"brand": agreement.brand} if agreement and "brand" not in fmt.carried else {}
     content = read(fmt, data, name=title, codes=codes, defaults=defaults, show_values=show_values)
     terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
-    about_file = [*content.findings, *of_file(data, len(content.orders), terms)]
-    wrong_state, copies = markers(content.orders, terms), doubled(content.orders, terms)
+    orders = content.orders
+    about_file = [*content.findings, *of_file(data, len(orders), terms)]
+    damaged = rewritten(orders, data, fmt)  # ids that have lost their digits are alike, and not the same order
+    legible = {i: order for i, order in enumerate(orders) if i not in damaged}
+    apart = (damaged, markers(orders, terms), doubled(legible, terms))
     judged = [
         (
             order,
             [
                 *order.findings,
-                *rewritten(order, fmt),
                 *against_terms(order, terms),
-                *(found[i] for found in (wrong_state, copies) if i in found),
+                *(found[i] for found in apart if i in found),
                 *against_manifest(order, terms),
             ],
         )
-        for i, order in enumerate(content.orders)
+        for i, order in enumerate(orders)
     ]
     if not any(finding.code in ("file-hash-differs", "file-size-differs") for finding in about_file):
         about_file += _whole(content, terms)

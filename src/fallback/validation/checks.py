@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -205,27 +205,27 @@ def markers(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
     if not wrong:
         return {}
     first = orders[wrong[0]]
-    kind = "live orders" if drill else f"orders of a drill ({DRILL_ORDER})"
-    found, expected = f"{len(wrong):,} {kind}", f"orders of a {terms.state} file only"
+    found = f"{len(wrong):,} of {len(orders):,} orders {'without' if drill else 'with'} {DRILL_ORDER} on number or id"
+    expected = f"orders of a {terms.state} file only"
     return dict.fromkeys(
         wrong, Finding("marker-wrong", first.place, order=first.number, found=found, expected=expected)
     )
 
 
-def doubled(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
+def doubled(orders: Mapping[int, ReadOrder], terms: Terms) -> dict[int, Finding]:
     """The same order twice in one file, by the position of each copy: none may be loaded, be one of them damaged."""
     copies: dict[str, list[int]] = {}
-    for index, read in enumerate(orders):
+    for index, read in orders.items():
         if (key := terms.key_of(read)) is not None:
             copies.setdefault(key, []).append(index)
     found: dict[int, Finding] = {}
     for indexes in copies.values():
-        first = orders[indexes[0]]
         if len(indexes) > 1:
-            words = f"the order {len(indexes)} times, first in line {first.place.line}"
-            for index in indexes:
-                read = orders[index]
-                found[index] = Finding("order-doubled", read.place, order=read.number, found=words, expected="once")
+            places = [orders[index].place for index in indexes]
+            lines = ", ".join(str(place.line) for place in places[:5])
+            words = f"the order {len(indexes)} times, in lines {lines}"
+            again = Finding("order-doubled", places[1], order=orders[indexes[0]].number, found=words, expected="once")
+            found |= dict.fromkeys(indexes, again)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fallback.findings import Finding
@@ -18,31 +18,29 @@ _REWRITTEN = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
 _SCIENTIFIC = re.compile(rb"(?<![0-9A-Za-z.])[0-9](?:[.,][0-9]+)?E\+[0-9]{2}(?![0-9A-Za-z])")
 
 
-def rewritten(read: ReadOrder, fmt: Format) -> list[Finding]:
-    """Identifiers that a spreadsheet has rewritten as numbers, ``5.55E+12``: their digits are lost, and nothing else
-    would tell. One finding an order, about all its fields that are so."""
-    if read.order is None or fmt.kind != "delimited":
-        return []
-    fields = []
-    for field in fmt.all_fields:
-        info = field.info
-        if info is not None and info.kind == "text" and field.name not in fields:
-            values = values_of(read.order, info.path)
-            if any(value is not None and _REWRITTEN.fullmatch(value) for value in values):
-                fields.append(field.name)
-    if not fields:
-        return []
-    found, expected = "a number in scientific notation", "an identifier as the shop has it"
-    return [
-        Finding(
-            "scientific-notation",
-            read.place,
-            order=read.number,
-            field=", ".join(fields),
-            found=found,
-            expected=expected,
-        )
-    ]
+def rewritten(orders: Sequence[ReadOrder], data: bytes, fmt: Format) -> dict[int, Finding]:
+    """The orders with identifiers that a spreadsheet has rewritten as numbers, ``5.55E+12``, by their position: the
+    digits are lost, and nothing else would tell. One finding an order, about all its fields that are so."""
+    if fmt.kind != "delimited" or b"E+" not in data:
+        return {}
+    texts = {field.name: info.path for field in fmt.all_fields if (info := field.info) and info.kind == "text"}
+    found: dict[int, Finding] = {}
+    for index, read in enumerate(orders):
+        fields = [name for name, path in texts.items() if read.order and _is_rewritten(values_of(read.order, path))]
+        if fields:
+            found[index] = Finding(
+                "scientific-notation",
+                read.place,
+                order=read.number,
+                field=", ".join(fields),
+                found="a number in scientific notation",
+                expected="an identifier as the shop has it",
+            )
+    return found
+
+
+def _is_rewritten(values: Iterable[str | None]) -> bool:
+    return any(value is not None and _REWRITTEN.fullmatch(value) for value in values)
 
 
 def diagnose(data: bytes, fmt: Format, findings: Iterable[Finding], manifest: Manifest | None) -> tuple[str, ...]:

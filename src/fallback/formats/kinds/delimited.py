@@ -54,6 +54,7 @@ def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record 
     lines = text.split("\n")
     cut = lines.pop()
     ends: Counter[str] = Counter()
+    agreed, other = fmt.newline_text, 0
     number = 0
     while number < len(lines):
         first = number
@@ -70,10 +71,12 @@ def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record 
         if line[-1:] == "\r":
             line, end = line[:-1], "\r\n"
         ends[end] += 1
+        if end != agreed and not other:
+            other = number
         yield _Record(line, first + 1, end, quoted)
     if cut:
         yield _Record(cut, len(lines) + 1, "", quoting and '"' in cut)
-    if compare_ends and (fault := ends_fault(ends, fmt)) is not None:
+    if compare_ends and (fault := ends_fault(ends, fmt, other)) is not None:
         yield fault
 
 
@@ -88,7 +91,8 @@ def _join(lines: list[str], first: int, delimiter: str) -> tuple[str, int] | Non
     grammar = _grammar(delimiter)
     pieces, number = [lines[first]], first + 1
     size, rest = len(lines[first]), lines[first]
-    while grammar.open.fullmatch(rest):
+    # Where a mark is open their number is odd, which is sooner counted than the grammar is read.
+    while rest.count('"') % 2 and grammar.open.fullmatch(rest):
         closed = None
         while closed is None:
             if number == len(lines) or size > _MOST_IN_A_RECORD:
@@ -250,10 +254,9 @@ def _rows(
             fault = Fault("record-unknown", record.line, found=found, expected=expected)
         else:
             fault = Fault("row-cells", record.line, found=f"{len(known)} cells", expected=f"{width}")
-        # A damaged record of several lines may have swallowed other orders' rows: it is nobody's.
-        if in_place and "\n" not in record.text:
-            fault = fault._replace(type=row_type, cells=tuple(known))
-        yield fault._replace(record=number)
+        # A damaged record of several lines may have swallowed rows of other orders: it is not of one type.
+        row_type = row_type if "\n" not in record.text else -1
+        yield fault._replace(record=number, type=row_type, cells=tuple(known) if in_place else ())
 
 
 def _loose(record: _Record, fmt: Format) -> list[str]:

@@ -52,8 +52,9 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         cells = row.cells if isinstance(row, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
     if fault is None and fmt.newline != "cr":
-        ends = Counter("\r\n" if line[-1:] == "\r" else "\n" for line in lines)
-        if (fault := ends_fault(ends, fmt)) is not None:
+        kinds = ["\r\n" if line[-1:] == "\r" else "\n" for line in lines]
+        other = next((index for index, end in enumerate(kinds) if end != fmt.newline_text), 0)
+        if (fault := ends_fault(Counter(kinds), fmt, other + 1)) is not None:
             yield fault
 
 
