@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,7 +66,10 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
 
     def run(what: str, by: str, function: Callable[..., Any], *, rounds: int, setup: Callable[[], Any] | None = None):
         benchmark.group = what
+        gc.collect()
+        gc.freeze()  # what is there already, sample orders of other benchmarks too, is not searched for garbage
         result = benchmark.pedantic(function, setup=setup, rounds=rounds, warmup_rounds=1)
+        gc.unfreeze()
         if benchmark.stats is not None:
             request.config.stash[TABLE].medians.setdefault(what, {})[by] = benchmark.stats.stats.median
         return result

@@ -370,6 +370,19 @@ def test_a_format_of_their_own_travels_with_the_agreement(tmp_path: Path) -> Non
     assert "--format" in fallback(*INIT_WAREHOUSE, "--format", "order-jsonl", folder=tmp_path).err
 
 
+def test_a_format_that_does_not_carry_the_key_is_refused(night: Night) -> None:
+    shipped_one = Path(__file__).parents[1] / "formats" / "order-lines-csv" / "format.toml"
+    fields = shipped_one.read_text("utf-8").split("[[fields]]\n")
+    kept = [field for field in fields if not field.startswith('name = "Group"')]
+    assert len(kept) == len(fields) - 1
+    for folder in (night.acme, night.northdock):
+        (folder / "own.toml").write_text("[[fields]]\n".join(kept), "utf-8")
+    night.change_terms('orders = "order-lines-csv"', 'orders = "own.toml"')
+    for done in (night.brand("check"), night.export(), night.warehouse("check")):
+        assert (done.code, done.err.splitlines()[-2].partition(":")[0]) == (3, "key-not-carried")
+        assert "group, which the format" in done.err
+
+
 def test_a_brand_that_takes_the_warehouses_agreement_gets_its_maps(tmp_path: Path) -> None:
     args = ("--warehouse", "northdock", "--brand", "acme", "--drop", "folder:drop")
     assert fallback("init", "northdock", "--side", "warehouse", *args, folder=tmp_path).code == 0
@@ -558,8 +571,25 @@ def test_a_rejected_order_is_told_on_both_sides(night: Night) -> None:
     assert "sku-unknown" in done.out
     collected = night.brand("collect")
     assert collected.code == 1
-    assert "not in the warehouse" in collected.err
+    assert "not in the warehouse: " in collected.err
     assert night.brand("status").out.endswith("next: correct the orders in the shop, then: fallback export PAYLOAD\n")
+
+
+def test_receipts_that_cannot_be_used_are_told_and_change_nothing(night: Night) -> None:
+    nothing = night.brand("collect")
+    assert (nothing.code, nothing.err) == (0, "nothing was sent yet, and nothing is to be collected\n")
+    night.brand("send", night.exported())
+    night.warehouse("receive")
+    [last] = (night.drop / "out").glob("*.processed.receipt.json")
+    receipt = json.loads(last.read_bytes())
+    receipt["file"] |= {"file_id": "ZETA_1", "name": "ZETA_1.csv"}
+    (night.drop / "out" / "ZETA_1.csv.processed.receipt.json").write_text(json.dumps(receipt), "utf-8")
+    (night.drop / "out" / "X.csv.processed.receipt.json").write_text('{"schema": "x"}', "utf-8")
+    done = night.brand("collect")
+    assert done.code == 3
+    assert "document-unreadable: X.csv.processed.receipt.json" in done.err
+    assert "passed over: ZETA_1.csv" in done.err
+    assert f"{OPEN} in the warehouse" in night.brand("status").out
 
 
 def test_a_drill_and_a_live_file_never_mix(night: Night) -> None:

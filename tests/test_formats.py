@@ -17,10 +17,10 @@ from fallback.formats.write import write
 from fallback.records.order import Order
 from fallback.records.paths import PATHS, values_of
 from fallback.render.html import report_html
-from fallback.render.json import to_json
+from fallback.render.json import document_json
 from fallback.render.text import report_text
 from fallback.validation import validate
-from support.make_formats import RECIPES, extension, made, sample, said_of
+from support.make_formats import RECIPES, extension, made, said_of, sample
 
 FOLDERS = {name: shipped_folder() / name for name in shipped()}
 BAD = [
@@ -98,7 +98,7 @@ def test_a_bad_file_gives_no_order_that_was_not_sent(name: str, file: Path) -> N
 @pytest.mark.parametrize(("name", "file"), BAD)
 def test_nothing_of_a_customer_s_is_told_of_a_bad_file(name: str, file: Path) -> None:
     report = validate(file, format=load_format(name))
-    told = report_text(report, limit=1000) + report_html(report) + to_json(report.document())
+    told = report_text(report, limit=1000) + report_html(report) + document_json(report)
     assert [value for value in private_values(sample(FOLDERS[name])) if value in told] == []
 
 
