@@ -13,11 +13,13 @@ import pytest
 from fallback.agreement import Agreement, Local
 from fallback.brand.outbox import open_outbox
 from fallback.brand.outgoing import Export, export
+from fallback.brand.sending import send
+from fallback.delivery.memory import MemoryDrop
 from fallback.documents.manifest import Manifest
 from fallback.documents.report import Report
 from fallback.errors import FallbackError
 from fallback.formats.library import load_format
-from fallback.formats.spec import Format
+from fallback.formats.spec import Format, mistakes
 from fallback.formats.write import Written, write
 from fallback.records.order import Order
 from fallback.records.sample import sample_orders
@@ -130,6 +132,74 @@ def test_an_order_told_under_another_grouping_is_left_out(tmp_path: Path) -> Non
     assert second.path is None and dict(second.excluded) == {"group-changed": 1}
 
 
+PART = ORDERS[0].model_copy(update={"group": "7001"})
+
+
+def begun(folder: Path, order: Order) -> None:
+    """One order exported, and its sending begun."""
+    result = made(folder, [order])
+    assert result.manifest is not None
+    with open_outbox(folder / "outbox.sqlite") as outbox:
+        outbox.begin_sending(result.manifest.file_id, AT)
+
+
+@pytest.mark.parametrize("order_key", ["{brand}:{group}:{platform}:{order_id}", "{group}:{order_number}:fb"])
+def test_wherever_the_group_stands_in_the_key_an_order_is_known_under_another_one(
+    tmp_path: Path, order_key: str
+) -> None:
+    terms = {"format": {"orders": "order-lines-csv", "order_key": order_key}}
+    first = made(tmp_path, [PART], **terms)
+    assert first.manifest is not None
+    with open_outbox(tmp_path / "outbox.sqlite") as outbox:
+        outbox.begin_sending(first.manifest.file_id, AT)
+    assert dict(made(tmp_path, [ORDERS[0]], **terms).excluded) == {"group-changed": 1}
+    other_part = made(tmp_path, [PART.model_copy(update={"group": "7002"})], **terms)
+    assert other_part.counts.orders == 1  # it ships something else
+
+
+def test_an_order_exported_before_in_part_is_left_out_where_it_has_gone_whole(tmp_path: Path) -> None:
+    """A key that was exported and never sent is no reason not to ask what went."""
+    made(tmp_path, [PART])
+    begun(tmp_path, ORDERS[0])
+    assert dict(made(tmp_path, [PART]).excluded) == {"group-changed": 1}
+
+
+def test_an_order_whole_and_in_part_in_one_payload_goes_in_neither_way(tmp_path: Path) -> None:
+    result = made(tmp_path, [ORDERS[0], PART, ORDERS[1]])
+    assert result.manifest is not None and [one.key for one in result.manifest.orders] == [
+        terms(tmp_path).key(ORDERS[1])
+    ]
+    assert dict(result.excluded) == {"refused-here": 2}
+    assert codes(result) == {"order-doubled"} and result.exit_code == 1
+
+
+def test_another_template_of_keys_is_refused_before_anything_is_exported_or_sent(tmp_path: Path) -> None:
+    first = made(tmp_path, [ORDERS[0]])
+    changed_terms = {"orders": "order-lines-csv", "order_key": "{brand}:{order_number}:{group}"}
+    with pytest.raises(FallbackError) as refused:
+        made(tmp_path, [ORDERS[1]], format=changed_terms)
+    assert (refused.value.code, refused.value.exit_code) == ("key-template-changed", 7)
+    assert first.path is not None
+    with open_outbox(tmp_path / "outbox.sqlite") as outbox, pytest.raises(FallbackError) as refused:
+        send(
+            first.path, agreement=terms(tmp_path, format=changed_terms), drop=MemoryDrop("live"), outbox=outbox,
+            now=lambda: AT,
+        )  # fmt: skip
+    assert refused.value.code == "key-template-changed"
+
+
+@pytest.mark.parametrize("mark", ["drill-7", "DRILL_7", "Drill 7", "DRILL\u20107"])
+def test_what_may_be_taken_for_the_marker_of_a_drill_is_not_live(tmp_path: Path, mark: str) -> None:
+    with pytest.raises(FallbackError) as refused:
+        made(tmp_path, [ORDERS[0].model_copy(update={"order_number": mark})])
+    assert (refused.value.code, refused.value.exit_code) == ("marker-wrong", 7)
+    order = ORDERS[0].model_copy(update={"order_number": mark})
+    report = validate(write(PLAIN, [order]).data, format=PLAIN, name="f")
+    assert codes(report) == {"marker-wrong"} and report.orders == ()
+    drilled = {"order_number": "DRILLS1001", "order_id": "drill9"}  # a word that begins so is no marker
+    assert validate(write(PLAIN, [order.model_copy(update=drilled)]).data, format=PLAIN, name="f").findings == ()
+
+
 # --- before loading
 
 
@@ -153,6 +223,13 @@ def test_an_order_that_is_not_declared_is_not_loaded(tmp_path: Path) -> None:
     report = validate(path, agreement=agreement)
     assert codes(report) == {"order-undeclared"}
     assert len(report.orders) == len(ORDERS) - 1
+
+
+def test_a_live_file_whose_manifest_names_a_drill_is_refused(tmp_path: Path) -> None:
+    """Drill and live never mix: manifest, file name, drop and ids agree, or it is refused."""
+    path, agreement = changed(tmp_path, lambda content: content.update(drill_id="D-1"))
+    report = validate(path, agreement=agreement)
+    assert codes(report) == {"marker-wrong"} and report.orders == ()
 
 
 def test_an_order_whose_content_is_not_the_declared_one_is_not_loaded(tmp_path: Path) -> None:
@@ -223,3 +300,116 @@ def test_the_clock_of_an_export_is_handed_in(tmp_path: Path) -> None:
     result = made(tmp_path, ORDERS)
     assert result.manifest is not None and result.manifest.created_at == AT
     assert all(order.ordered_at < AT + timedelta(seconds=1) for order in ORDERS)
+
+
+# --- files made to harm
+
+
+JSONL = load_format("order-jsonl")
+
+
+def lines_of(orders: list[Order]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in write(JSONL, orders).data.splitlines()]
+
+
+def of_lines(*contents: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(content).encode() + b"\n" for content in contents)
+
+
+@pytest.mark.parametrize("number", ["1e9999999999999999999", "-1E+99999999999999999999", "1e999999", "9" * 5_000])
+def test_a_number_that_no_machine_can_hold_refuses_its_order_only(number: str) -> None:
+    first, second = write(JSONL, ORDERS[:2]).data.splitlines(keepends=True)
+    quantity = f'"quantity":{ORDERS[0].lines[0].quantity}'.encode()
+    assert quantity in first
+    report = validate(first.replace(quantity, f'"quantity":{number}'.encode(), 1) + second, format=JSONL, name="f")
+    assert report.verdict == "partial" and report.orders == (ORDERS[1],)
+    assert codes(report) <= {"json-invalid", "number-invalid"}
+
+
+def test_a_value_is_blamed_once_however_many_are_wrong() -> None:
+    """One cause is one finding: what stands around a wrong value, and in it, is not blamed too."""
+    content = lines_of(ORDERS[:1])[0]
+    content["lines"] = [{"line_number": index + 1} for index in range(300)]
+    content["ship_to"] = None
+    report = validate(of_lines(content), format=JSONL, name="f")
+    told = [(finding.order_line, finding.path or finding.expected) for finding in report.findings]
+    assert len(told) == len(set(told))
+    assert {line for line, _ in told if line} == set(range(1, 301))
+    assert not {path for _, path in told} & {"lines", "ship_to.name"}
+
+
+def test_a_file_in_which_all_is_wrong_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """Reading ends at 10,000 findings, and the first of them say what is wrong."""
+    bad = b'{"lines":[{}]}\n'
+    for data in (bad * 5_000, of_lines({"lines": [{}] * 10_000}), of_lines({f"m{i}": 1 for i in range(20_000)})):
+        report = validate(data, format=JSONL, name="f")
+        assert report.verdict == "rejected" and report.orders == ()
+        assert "findings-over-limit" in codes(report) and 2 <= len(report.findings) <= 10
+    header = b",".join(field.name.encode() for field in PLAIN.fields) + b"\r\n"
+    for row in (b"x\r\n", b'"x"y\r\n'):
+        assert codes(validate(header + row * 20_000, format=PLAIN, name="f")) >= {"findings-over-limit"}
+
+
+def test_more_orders_than_agreed_are_not_read(tmp_path: Path) -> None:
+    agreed = terms(tmp_path, format={"orders": "order-jsonl"}, limits={"max_orders_per_file": 3})
+    report = validate(write(JSONL, ORDERS[:4]).data, agreement=agreed, name="f")
+    assert (report.verdict, codes(report), report.rejected) == ("rejected", {"orders-over-limit"}, ())
+    assert [finding.found for finding in report.findings if finding.is_error] == ["more than 3 orders"]
+    assert validate(write(JSONL, ORDERS[:3]).data, agreement=agreed, name="f").verdict == "accepted"
+    by_rows = terms(tmp_path, limits={"max_orders_per_file": 3})
+    assert codes(validate(write(PLAIN, ORDERS[:4]).data, agreement=by_rows, name="f")) == {"orders-over-limit"}
+    assert validate(write(PLAIN, ORDERS[:3]).data, agreement=by_rows, name="f").verdict == "accepted"
+
+
+@pytest.mark.parametrize("fmt", [PLAIN, JSONL, load_format("order-header-detail-psv")], ids=lambda fmt: fmt.name)
+def test_empty_rows_are_told_one_by_one_up_to_a_hundred_and_then_counted(fmt: Format) -> None:
+    data = write(fmt, ORDERS).data + fmt.newline_text.encode() * 250
+    report = validate(data, format=fmt, name="f")
+    assert report.verdict == "accepted" and len(report.findings) == 101
+    assert report.findings[-1].found == "150 empty rows from here on"
+    assert report.findings[-1].place.line == data.count(b"\n") - 149
+
+
+# --- nothing of a customer's
+
+
+@pytest.mark.parametrize("joined", ["Ada Lovelace", "Louisville", "1 Secret Street"])
+def test_a_name_in_a_header_that_has_too_many_cells_is_not_told(joined: str) -> None:
+    header, rest = write(PLAIN, ORDERS).data.decode().split("\r\n", 1)
+    report = validate(f"{header},{joined}\r\n{rest}".encode(), format=PLAIN, name="f")
+    assert codes(report) == {"column-unknown"} and joined not in str(report.findings)
+    report = validate(f"{header.replace('ShipToName', joined)},{joined}\r\n".encode(), format=PLAIN, name="f")
+    assert joined not in str(report.findings)
+    renamed = validate(f"{header.replace('Quantity', 'Qty')}\r\n{rest}".encode(), format=PLAIN, name="f")
+    assert [finding.found for finding in renamed.findings] == ['"Qty"']
+
+
+def test_an_order_whose_cells_have_moved_is_called_by_its_place() -> None:
+    """A value in the wrong column may be a person's: it is not told as the number of an order."""
+    names = [field.name for field in PLAIN.fields]
+    order = ORDERS[0].model_copy(update={"lines": ORDERS[0].lines[:1]})
+    header, row = (line.split(",") for line in write(PLAIN, [order]).data.decode().splitlines())
+    moved = [*row[20:], *row[:20]]
+    moved[names.index("OrderNo")], moved[names.index("OrderId")] = "5025550199", "Louisville"
+    content = ",".join(header) + "\r\n" + ",".join(moved) + "\r\n"
+    report = validate(content.encode(), format=PLAIN, name="f")
+    told = str(report.findings) + str(report.rejected)
+    assert report.orders == () and "of record 1" in told
+    assert "5025550199" not in told and "Louisville" not in told
+    shown = validate(content.encode(), format=PLAIN, name="f", show_values=True)
+    assert shown.rejected[0].order == "5025550199"
+
+
+# --- patterns
+
+
+@pytest.mark.parametrize("pattern", ["([A-Z]+)+[0-9]", "(a|aa)+", "(?:[A-Z]{1,3}-){2}", "((a+)b)*", "(a?){30}"])
+def test_a_pattern_that_could_take_for_ever_is_no_pattern(pattern: str) -> None:
+    assert ["for ever" in mistake for mistake in mistakes(with_field("service", pattern=pattern))] == [True]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[A-Z]+(-[0-9]+)?", "(?:[A-Z]{3})+", "(STD|EXP)+", "[,*+]{2}([,+])*", r"(\,a)+", r"\(+\)+"]
+)
+def test_a_pattern_that_cannot_is_one(pattern: str) -> None:
+    assert mistakes(with_field("service", pattern=pattern)) == []

@@ -142,7 +142,7 @@ def test_formats_of_every_make_are_sound(make: str) -> None:
 
 
 @pytest.mark.parametrize("make", MAKES)
-@settings(max_examples=times(150))
+@settings(max_examples=times(120))
 @given(data=st.data())
 def test_what_a_format_carries_whole_is_written_whole_and_reads_back(make: str, data: st.DataObject) -> None:
     fmt = MAKES[make]
@@ -155,7 +155,7 @@ def test_what_a_format_carries_whole_is_written_whole_and_reads_back(make: str, 
 
 
 @pytest.mark.parametrize("make", MAKES)
-@settings(max_examples=times(150))
+@settings(max_examples=times(80))
 @given(data=st.data())
 def test_any_order_reads_back_or_is_refused_with_a_finding(make: str, data: st.DataObject) -> None:
     fmt = MAKES[make]

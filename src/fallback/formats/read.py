@@ -6,14 +6,14 @@ A structural fault poisons the order it falls in; where it cannot be tied to one
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from fallback.findings import CATALOGUE, Finding, Place, quote
 from fallback.formats import nested, shape
-from fallback.formats.assemble import Assembly, Desk, ReadOrder, finding_order, order_name
+from fallback.formats.assemble import Assembly, Desk, GivenUp, ReadOrder, finding_order, order_name
 from fallback.formats.kinds import kind_of
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.shape import Column
@@ -42,6 +42,7 @@ class _Bundle:
     head: Any = None
     rows: list[Row] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
     poisoned: bool = False
 
 
@@ -53,6 +54,7 @@ def read(
     codes: Mapping[str, str] | None = None,
     defaults: Mapping[str, str] | None = None,
     show_values: bool = False,
+    most_orders: int | None = None,
 ) -> ReadFile:
     """Read a file of a format.
 
@@ -61,18 +63,41 @@ def read(
         codes: the agreement's ``[codes]``; a field that holds another value is a finding.
         defaults: canonical values that the file need not carry (``brand``).
         show_values: whether findings may show a customer's values.
+        most_orders: where the file holds more, none is read. A file with more than ``MOST_FINDINGS`` findings is not
+            read to its end either.
     """
     text, problem = _decode(fmt, data, name)
     if problem is not None:
         return ReadFile((), (problem,), 0)
-    desk = Desk(shape.shape_of(fmt), name, codes, defaults or {}, show_values)
-    if fmt.layout == "nested":
-        orders, findings, records = nested.read_all(kind_of(fmt).read(text, fmt), desk)
-    else:
-        orders, findings, records = _Reader(desk).read(text)
+    desk = Desk(shape.shape_of(fmt), name, codes, defaults or {}, show_values, most_orders)
+    items = _few_blanks(kind_of(fmt).read(text, fmt))
+    try:
+        if fmt.layout == "nested":
+            orders, findings, records = nested.read_all(items, desk)
+        else:
+            orders, findings, records = _Reader(desk).read(items)
+    except GivenUp as end:
+        return ReadFile((), end.findings, 0)
     if not orders and not any(finding.is_error for finding in findings):
         findings.append(Finding("file-empty", Place(name), found="no orders", expected="at least one order"))
     return ReadFile(tuple(orders), tuple(finding_order(findings)), records)
+
+
+_BLANKS_TOLD = 100
+
+
+def _few_blanks(items: Iterable[Row | Fault]) -> Iterator[Row | Fault]:
+    """The items; of blank rows the first, and how many more there are at the first that is not told."""
+    blanks, untold = 0, 0
+    for item in items:
+        if item.line and isinstance(item, Fault) and item.code == "row-blank":
+            blanks += 1
+            if blanks > _BLANKS_TOLD:
+                untold = untold or item.line
+                continue
+        yield item
+    if untold:
+        yield Fault("row-blank", untold, found=f"{blanks - _BLANKS_TOLD:,} empty rows from here on", expected="none")
 
 
 _BOM = b"\xef\xbb\xbf"
@@ -133,6 +158,7 @@ class _Reader:
         self.records = 0
         self.faulty = False
         self.headless = False
+        self.closed = False
         self.typed = self.shape.format.layout == "header-detail"
         order_row = self.shape.rows[self.shape.order_type]
         columns = [(path, column) for path in self.shape.format.identity() if (column := order_row.column(path))]
@@ -156,14 +182,14 @@ class _Reader:
 
     def bundle(self, at: Row | Fault) -> _Bundle:
         """A new order, begun by this row."""
+        self.desk.within(orders=len(self.bundles) + 1)
         number = at.cells[self.number]
         identity = tuple((path, at.cells[index]) for path, index in self.identity)
         return _Bundle(identity, number, order_name(number, at.record), self.place(at))
 
-    def read(self, text: str) -> tuple[list[ReadOrder], list[Finding], int]:
-        fmt = self.shape.format
+    def read(self, items: Iterable[Row | Fault]) -> tuple[list[ReadOrder], list[Finding], int]:
         take = self.take_typed if self.typed else self.take_line
-        for item in kind_of(fmt).read(text, fmt):
+        for item in items:
             self.records = max(self.records, item.record)
             if isinstance(item, Fault):
                 self.fault(item)
@@ -177,7 +203,11 @@ class _Reader:
         else:
             torn = None
         bundles = sorted(self.bundles.values(), key=lambda bundle: bundle.place)
-        orders = [self.build(bundle, torn=bundle is torn) for bundle in bundles]
+        orders, told = [], len(self.findings)
+        for bundle in bundles:
+            orders.append(self.build(bundle, torn=bundle is torn))
+            told += len(orders[-1].findings)
+            self.desk.within(findings=told, such_as=orders[-1].findings)
         self.check_trailer(orders)
         return orders, self.findings, self.records
 
@@ -204,8 +234,9 @@ class _Reader:
             for column in self.shape.rows[0].columns
             if not column.of_line and row.cells[column.index] != bundle.header.cells[column.index]
         )
-        if any(finding.field == differing for finding in bundle.findings):
+        if differing in bundle.told:
             return  # where the first row is the damaged one, every other differs from it
+        bundle.told.add(differing)
         self.poison(
             bundle,
             Finding(
@@ -219,7 +250,8 @@ class _Reader:
         )
 
     def take_typed(self, row: Row) -> None:
-        if self.trailer is not None and all(finding.code != "trailer-differs" for finding in self.findings):
+        if self.trailer is not None and not self.closed:
+            self.closed = True
             self.add("trailer-differs", row, found="rows after the closing row", expected="none")
         if row.type == self.shape.order_type:
             self.begin(row)
@@ -270,7 +302,9 @@ class _Reader:
                 number = named.get("order_number", reference[0])
                 owner = _Bundle(tuple(named.items()), number, order_name(number, row.record), self.place(row))
                 owners[reference] = self.bundles["orphan", *reference] = owner
-            if all(finding.code != "line-orphan" for finding in owner.findings):
+                self.desk.within(orders=len(self.bundles))
+            if "line-orphan" not in owner.told:
+                owner.told.add("line-orphan")
                 expected = f"detail rows of the order in line {above.header.line}"
                 found = "a detail row of another order"
                 at = self.place(row)
@@ -290,6 +324,7 @@ class _Reader:
             self.line_rows += 1
         if not self.typed:
             self.pending.append(fault)
+            self.desk.within(findings=len(self.pending))
         elif fault.code == "file-cut" and self.shape.trailer_type >= 0:
             self.refuse(fault)  # the closing row is lost, whatever the cut row is
         elif fault.type == self.shape.line_type and self.current is not None:
@@ -341,6 +376,7 @@ class _Reader:
 
     def refuse(self, fault: Fault) -> None:
         self.findings.append(self.finding(fault, None))
+        self.desk.within(findings=len(self.findings), such_as=self.findings)
 
     def finding(self, fault: Fault, order: str | None) -> Finding:
         return Finding(
@@ -355,6 +391,7 @@ class _Reader:
     def poison(self, bundle: _Bundle, finding: Finding) -> None:
         bundle.poisoned = True
         bundle.findings.append(finding)
+        self.desk.within(findings=len(bundle.findings), such_as=bundle.findings)
 
     def add(self, code: str, at: Row, *, found: str, expected: str) -> None:
         self.findings.append(Finding(code, self.place(at), found=found, expected=expected))

@@ -53,7 +53,8 @@ def validate(
     data, title, manifest = _open(source, name, manifest)
     codes = agreement.codes if agreement else None
     defaults = {"brand": agreement.brand} if agreement and "brand" not in fmt.carried else {}
-    content = read(fmt, data, name=title, codes=codes, defaults=defaults, show_values=show_values)
+    most = agreement.limits.max_orders_per_file if agreement else None
+    content = read(fmt, data, name=title, codes=codes, defaults=defaults, show_values=show_values, most_orders=most)
     terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
     orders = content.orders
     about_file = [*content.findings, *of_file(data, len(orders), terms)]
@@ -72,11 +73,15 @@ def validate(
         )
         for i, order in enumerate(orders)
     ]
-    if not any(finding.code in ("file-hash-differs", "file-size-differs") for finding in about_file):
+    if not any(finding.code in _UNCOUNTED for finding in about_file):
         about_file += _whole(content, terms)
     # Orders of the wrong state share one finding: it is the file that is wrong.
     findings = list(dict.fromkeys(about_file + [finding for _, found in judged for finding in found]))
     return _report(content, judged, findings, terms, data)
+
+
+# The other bytes, or the part of them that was read, hold another number of orders: that is one cause.
+_UNCOUNTED = ("file-hash-differs", "file-size-differs", "orders-over-limit", "findings-over-limit")
 
 
 def _open(
@@ -138,7 +143,8 @@ def _report(
         if order.order is not None and not codes and not refused:
             accepted.append(order)
         else:
-            rejected.append(Rejected(order.number, terms.key_of(order), codes or ("file-refused",)))
+            key = None if order.shifted else terms.key_of(order)
+            rejected.append(Rejected(order.number, key, codes or ("file-refused",)))
     verdict: Verdict = "rejected" if refused or not accepted else "partial" if rejected else "accepted"
     orders = tuple(order.order for order in accepted if order.order is not None)
     return Report(

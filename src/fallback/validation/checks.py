@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DRILL_FILE = "DRILL_"
 DRILL_ORDER = "DRILL-"
+_LIKE_DRILL = re.compile(r"drill[\W_]", re.IGNORECASE)
 _DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"  # the agreement's own default, which is not imported for it
 # Looking for the nearest of a million SKUs takes seconds for each unknown one; up to here it takes milliseconds.
 _NEAREST_AMONG = 20_000
@@ -102,6 +104,8 @@ def _of_file(data: bytes, orders: int, terms: Terms) -> Iterator[Finding]:
         if agreement is not None:
             yield Finding("manifest-absent", place, expected=f"{terms.file}.manifest.json beside the file")
         return
+    if manifest.state == "live" and manifest.drill_id is not None:
+        yield Finding("marker-wrong", place, found="the id of a drill in its manifest", expected="a live file")
     yield from _bytes_of(data, manifest, place)
     if manifest.format != terms.format.ref:
         found = f"{manifest.format.name} version {manifest.format.version}, {manifest.format.sha256[:12]}"
@@ -192,20 +196,27 @@ def _nearest(sku: str, terms: Terms) -> str | None:
     return terms.nearest.get(sku)
 
 
+def belongs(order: Order, state: State) -> bool:
+    """Whether number and id both carry the marker of a drill; live, neither carries it or anything taken for it.
+
+    ``drill-7`` and ``DRILL_7`` are what a program makes of the marker that writes small letters or no dashes.
+    """
+    names = (order.order_number, order.order_id)
+    if state == "drill":
+        return all(name.startswith(DRILL_ORDER) for name in names)
+    return not any(_LIKE_DRILL.match(name) for name in names)
+
+
 def markers(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
     """The orders of a drill in a live file, or live ones in a drill's, by their position; the same finding for all."""
-    drill = terms.state == "drill"
     wrong = [
-        index
-        for index, read in enumerate(orders)
-        if read.order is not None
-        and (read.order.order_number.startswith(DRILL_ORDER), read.order.order_id.startswith(DRILL_ORDER))
-        != (drill, drill)
+        index for index, read in enumerate(orders) if read.order is not None and not belongs(read.order, terms.state)
     ]
     if not wrong:
         return {}
     first = orders[wrong[0]]
-    found = f"{len(wrong):,} of {len(orders):,} orders {'without' if drill else 'with'} {DRILL_ORDER} on number or id"
+    marked = "without" if terms.state == "drill" else "with"
+    found = f"{len(wrong):,} of {len(orders):,} orders {marked} {DRILL_ORDER} on number or id"
     expected = f"orders of a {terms.state} file only"
     return dict.fromkeys(
         wrong, Finding("marker-wrong", first.place, order=first.number, found=found, expected=expected)
@@ -236,7 +247,7 @@ def against_manifest(read: ReadOrder, terms: Terms) -> list[Finding]:
     key = terms.key(read.order)
     declared = terms.declared.get(key)
     if declared is None:
-        return [Finding("order-undeclared", read.place, order=read.number, found=quote(key), expected="a declared key")]
+        return [Finding("order-undeclared", read.place, order=read.number, expected="a declared key")]
     made = fingerprint(read.order, key, terms.format.drops)
     if declared.fingerprint != made or declared.revision != read.order.revision:
         found = f"revision {read.order.revision}, {made[:12]}"

@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from fallback.findings import mask, quote
+from fallback.findings import quote
 from fallback.formats.kinds.ends import ends_fault, unify
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
@@ -177,13 +177,14 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
     ]
     missing = [name for name in expected if name not in known]
     if missing and len(missing) == len(extra):
+        whole = len(cells) == len(expected)
         return None, faults + [
-            Fault("column-renamed", 1, field=name, found=_title(other), expected=quote(name))
+            Fault("column-renamed", 1, field=name, found=_title(other, cells, whole), expected=quote(name))
             for name, other in zip(missing, extra, strict=True)
         ]
     faults += [Fault("column-missing", 1, field=name, expected=f"a column {quote(name)}") for name in missing]
     if fmt.delimited.extra_columns == "refuse":
-        unknown = [_title(name) for name in dict.fromkeys(extra)]
+        unknown = [_title(name, cells, whole=False) for name in dict.fromkeys(extra)]
         faults += [Fault("column-unknown", 1, found=name, expected="no such column") for name in unknown]
     if faults:
         return None, faults
@@ -198,9 +199,13 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
     return cells, faults
 
 
-def _title(name: str) -> str:
-    """The name of a column that is not ours: in a damaged file anything may stand there."""
-    return quote(name) if len(name) <= 40 and "@" not in name else mask(name)
+_PLAIN_TITLE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,39}")
+
+
+def _title(name: str, cells: Sequence[str], whole: bool) -> str:
+    """The name of a column that is not ours. Where there are more cells than columns, a row of data may have been
+    joined with the header, and the name be a person's: only its place is told."""
+    return quote(name) if whole and _PLAIN_TITLE.fullmatch(name) else f"another name in column {cells.index(name) + 1}"
 
 
 def _other_delimiter(text: str, expected: Sequence[str], fmt: Format) -> Fault | None:
