@@ -247,6 +247,11 @@ def test_a_broken_agreement_is_told(command: str, case: str, night: Night) -> No
         ('days = ["mon", "tue", "wed", "thu", "fri"]', "days = []", "cutoffs[0].days is empty"),
         ("[limits]", "[limits]\nsurprise = 1", "limits.surprise is not a key of this section"),
         ("{order_id}", "{colour}", "colour"),
+        (":{group}", "", "the key needs {group}: without it the second part of a split order never ships"),
+        (":{group}", "-{group}", "the key is parts with colons between them"),
+        (":{group}", ":{group}:{order_id}", "each part once"),
+        (":{group}", ":{group!r}", "the key is parts with colons between them"),
+        ("{order_id}", "1", "the key needs {order_id} or {order_number}"),
     ],
 )
 def test_a_wrong_term_is_named_in_plain_words(old: str, new: str, words: str, night: Night) -> None:
@@ -719,12 +724,31 @@ def test_reconcile_says_where_the_two_sides_stand(night: Night) -> None:
     assert "Call the warehouse" in differs.out
 
 
+def test_the_age_of_a_list_is_not_taken_from_the_date_of_its_file(night: Night) -> None:
+    """A copy made a minute ago may be of a list of last week."""
+    reconciled(night, "15:10", "15:05", *sample_keys(night))
+    done = night.brand("reconcile", "--platform", "sample-orders.json", "--wms", "wms.csv")
+    assert (done.code, done.out.partition(":")[0]) == (6, "unknown")
+    assert "--wms-as-of" in done.err
+
+
 def test_reconcile_reads_what_the_file_loader_has(night: Night) -> None:
     night.brand("send", night.exported())
     night.warehouse("receive")
     night.brand("collect")
     done = night.brand("reconcile", "--platform", "sample-orders.json", "--wms", night.northdock / "wms")
     assert (done.code, done.out.partition(":")[0]) == (0, "clear")
+    assert "the system has not confirmed it" in done.err
+
+
+def test_reconcile_takes_the_systems_own_list_where_it_writes_one(night: Night) -> None:
+    """What was handed over and is in no list since is not in the warehouse."""
+    night.brand("send", night.exported())
+    night.warehouse("receive")
+    (night.northdock / "wms" / "orders.csv").write_text("key,wms_ref,state,path,fingerprint\n", "utf-8")
+    done = night.brand("reconcile", "--platform", "sample-orders.json", "--wms", night.northdock / "wms")
+    assert done.out.partition(":")[0] in ("in-flight", "unknown")
+    assert "not confirmed it" not in done.err
 
 
 # --- output
@@ -872,3 +896,42 @@ def test_a_reader_that_goes_away_is_no_traceback(args: tuple[str, ...], tmp_path
         assert both.returncode == 141
     finally:
         os.close(writer)
+
+
+# --- who answers for something is named; what is written never takes another file's place
+
+
+@pytest.mark.parametrize("name", ["", "   ", "J.\x1b[31m Ops", "J. Ops\u202e", "x" * 81])
+def test_a_name_names_somebody(night: Night, name: str) -> None:
+    done = night.brand("export", "sample-orders.json", "--integration", "paused", "--confirmed-by", name)
+    assert done.code == 2 and "name of a person" in done.err, done.text
+    done = night.warehouse("receive", "--integration-live", name)
+    assert done.code == 2 and "name of a person" in done.err, done.text
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z"])
+def test_an_instant_is_of_our_time(night: Night, at: str) -> None:
+    assert night.export("--at", at).code == 2
+    assert night.export("--sequence", "99999999999999999999999999").code == 2
+
+
+@pytest.mark.parametrize("output", ["--orders", "--accepted", "--html"])
+def test_an_output_never_takes_the_place_of_another_file(night: Night, output: str) -> None:
+    made = night.exported()
+    before = (night.acme / "outbox.sqlite").read_bytes()
+    done = night.brand("validate", made, output, "outbox.sqlite")
+    assert done.code == 7 and "name-taken" in done.err, done.text
+    assert (night.acme / "outbox.sqlite").read_bytes() == before
+
+
+def test_sending_says_that_a_live_integration_will_not_be_loaded(night: Night) -> None:
+    done = night.brand("export", "sample-orders.json")
+    done = night.brand("send", done.out.strip())
+    assert done.code == 0 and "--integration-live" in done.err, done.text
+
+
+def test_what_was_loaded_is_told_before_its_pages_fail(night: Night) -> None:
+    night.brand("send", night.exported())
+    (night.northdock / "pages").write_text("a file, no folder")
+    done = night.warehouse("receive", "--html", "pages")
+    assert done.code == 3 and "4 orders accepted" in done.out, done.text

@@ -44,7 +44,8 @@ def command(
     """Check files: which of their orders may be loaded?
 
     Reads NAME.manifest.json beside each file; - is standard input. Exit code 0 when every order may be loaded, else 1.
-    With --json, several files give one list of reports.
+    With --json, several files give one list of reports. What --orders, --accepted and --html write never
+    takes the place of another file.
 
     \b
     Examples:
@@ -99,13 +100,13 @@ def _write(
     code = 0
     if orders:
         text = "".join(order.model_dump_json() + "\n" for order in report.orders)
-        write_file(orders, text.encode(), replace=True)
+        write_file(orders, text.encode())
     if accepted:
         made = write(fmt, report.orders, codes=terms.codes if terms else None, key=terms.key if terms else None)
         for finding in made.findings:
             say(finding_text(finding))
             code = 1
-        write_file(accepted, made.data, replace=True)
+        write_file(accepted, made.data)
     if html:
-        write_file(html, report_html(report).encode(), replace=True)
+        write_file(html, report_html(report).encode())
     return code
