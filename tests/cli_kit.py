@@ -134,4 +134,4 @@ def environment(**more: str) -> dict[str, str]:
     """The environment of a process of its own, with the `fallback` of this Python first on the path."""
     beside = str(Path(sys.executable).parent)
     own = {name: value for name, value in os.environ.items() if name != "FALLBACK_PASSWORD"}
-    return own | {"PATH": os.pathsep.join((beside, own.get("PATH", ""))), "PYTHONWARNINGS": "error"} | more
+    return own | {"PATH": os.pathsep.join((beside, own.get("PATH", "")))} | more

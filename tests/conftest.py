@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from support import soak
 from support.sshd import Sshd, running_sshd
+
+# Counts and times of examples are the test's own matter: a slow machine must not fail it.
+settings.register_profile("default", max_examples=40, deadline=None)
+settings.register_profile("soak", max_examples=2000, deadline=None)
+settings.load_profile("soak" if soak.ON else "default")
 
 
 @pytest.fixture(scope="session")

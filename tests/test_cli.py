@@ -67,8 +67,7 @@ def test_every_command_has_help_with_an_example(words: str, tmp_path: Path) -> N
         assert done.err == ""
         assert f"fallback {words.removesuffix(' run')}" in done.out.partition("Example")[2]
     for parameter in commands()[words].params:
-        if isinstance(parameter, click.Option):
-            assert parameter.help or isinstance(parameter.type, click.Choice), parameter.name
+        assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
 
 
 def test_the_help_names_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
@@ -248,6 +247,11 @@ def test_a_broken_agreement_is_told(command: str, case: str, night: Night) -> No
         ('days = ["mon", "tue", "wed", "thu", "fri"]', "days = []", "cutoffs[0].days is empty"),
         ("[limits]", "[limits]\nsurprise = 1", "limits.surprise is not a key of this section"),
         ("{order_id}", "{colour}", "colour"),
+        (":{group}", "", "the key needs {group}: without it the second part of a split order never ships"),
+        (":{group}", "-{group}", "the key is parts with colons between them"),
+        (":{group}", ":{group}:{order_id}", "each part once"),
+        (":{group}", ":{group!r}", "the key is parts with colons between them"),
+        ("{order_id}", "1", "the key needs {order_id} or {order_number}"),
     ],
 )
 def test_a_wrong_term_is_named_in_plain_words(old: str, new: str, words: str, night: Night) -> None:
@@ -359,8 +363,6 @@ def test_init_for_sftp_writes_the_login_apart_and_no_secret(tmp_path: Path) -> N
 
 
 def test_a_format_of_their_own_travels_with_the_agreement(tmp_path: Path) -> None:
-    made = fallback("formats", "show", "order-lines-csv", "--json", folder=tmp_path).document
-    assert made["name"] == "order-lines-csv"
     shipped_one = Path(__file__).parents[1] / "formats" / "order-lines-csv" / "format.toml"
     text = shipped_one.read_text("utf-8").replace('name = "order-lines-csv"', 'name = "northdock-orders"', 1)
     (tmp_path / "northdock.toml").write_text(text, "utf-8")
@@ -371,6 +373,19 @@ def test_a_format_of_their_own_travels_with_the_agreement(tmp_path: Path) -> Non
     night.exported()
     assert "northdock-orders" in night.warehouse("check").out
     assert "--format" in fallback(*INIT_WAREHOUSE, "--format", "order-jsonl", folder=tmp_path).err
+
+
+def test_a_format_that_does_not_carry_the_key_is_refused(night: Night) -> None:
+    shipped_one = Path(__file__).parents[1] / "formats" / "order-lines-csv" / "format.toml"
+    fields = shipped_one.read_text("utf-8").split("[[fields]]\n")
+    kept = [field for field in fields if not field.startswith('name = "Group"')]
+    assert len(kept) == len(fields) - 1
+    for folder in (night.acme, night.northdock):
+        (folder / "own.toml").write_text("[[fields]]\n".join(kept), "utf-8")
+    night.change_terms('orders = "order-lines-csv"', 'orders = "own.toml"')
+    for done in (night.brand("check"), night.export(), night.warehouse("check")):
+        assert (done.code, done.err.splitlines()[-2].partition(":")[0]) == (3, "key-not-carried")
+        assert "group, which the format" in done.err
 
 
 def test_a_brand_that_takes_the_warehouses_agreement_gets_its_maps(tmp_path: Path) -> None:
@@ -561,8 +576,25 @@ def test_a_rejected_order_is_told_on_both_sides(night: Night) -> None:
     assert "sku-unknown" in done.out
     collected = night.brand("collect")
     assert collected.code == 1
-    assert "not in the warehouse" in collected.err
+    assert "not in the warehouse: " in collected.err
     assert night.brand("status").out.endswith("next: correct the orders in the shop, then: fallback export PAYLOAD\n")
+
+
+def test_receipts_that_cannot_be_used_are_told_and_change_nothing(night: Night) -> None:
+    nothing = night.brand("collect")
+    assert (nothing.code, nothing.err) == (0, "nothing was sent yet, and nothing is to be collected\n")
+    night.brand("send", night.exported())
+    night.warehouse("receive")
+    [last] = (night.drop / "out").glob("*.processed.receipt.json")
+    receipt = json.loads(last.read_bytes())
+    receipt["file"] |= {"file_id": "ZETA_1", "name": "ZETA_1.csv"}
+    (night.drop / "out" / "ZETA_1.csv.processed.receipt.json").write_text(json.dumps(receipt), "utf-8")
+    (night.drop / "out" / "X.csv.processed.receipt.json").write_text('{"schema": "x"}', "utf-8")
+    done = night.brand("collect")
+    assert done.code == 3
+    assert "document-unreadable: X.csv.processed.receipt.json" in done.err
+    assert "passed over: ZETA_1.csv" in done.err
+    assert f"{OPEN} in the warehouse" in night.brand("status").out
 
 
 def test_a_drill_and_a_live_file_never_mix(night: Night) -> None:
@@ -696,12 +728,31 @@ def test_reconcile_says_where_the_two_sides_stand(night: Night) -> None:
     assert "Call the warehouse" in differs.out
 
 
+def test_the_age_of_a_list_is_not_taken_from_the_date_of_its_file(night: Night) -> None:
+    """A copy made a minute ago may be of a list of last week."""
+    reconciled(night, "15:10", "15:05", *sample_keys(night))
+    done = night.brand("reconcile", "--platform", "sample-orders.json", "--wms", "wms.csv")
+    assert (done.code, done.out.partition(":")[0]) == (6, "unknown")
+    assert "--wms-as-of" in done.err
+
+
 def test_reconcile_reads_what_the_file_loader_has(night: Night) -> None:
     night.brand("send", night.exported())
     night.warehouse("receive")
     night.brand("collect")
     done = night.brand("reconcile", "--platform", "sample-orders.json", "--wms", night.northdock / "wms")
     assert (done.code, done.out.partition(":")[0]) == (0, "clear")
+    assert "the system has not confirmed it" in done.err
+
+
+def test_reconcile_takes_the_systems_own_list_where_it_writes_one(night: Night) -> None:
+    """What was handed over and is in no list since is not in the warehouse."""
+    night.brand("send", night.exported())
+    night.warehouse("receive")
+    (night.northdock / "wms" / "orders.csv").write_text("key,wms_ref,state,path,fingerprint\n", "utf-8")
+    done = night.brand("reconcile", "--platform", "sample-orders.json", "--wms", night.northdock / "wms")
+    assert done.out.partition(":")[0] in ("in-flight", "unknown")
+    assert "not confirmed it" not in done.err
 
 
 # --- output
@@ -728,8 +779,10 @@ def test_json_is_one_document_and_talk_is_elsewhere(night: Night) -> None:
     listed = ("reconcile", "--platform", "sample-orders.json", "--wms", night.northdock / "wms")
     assert document(night.brand(*listed, "--json"), "reconciliation")["verdict"] == "clear"
     assert len(document(night.brand("explain", "--json"), "codes")["codes"]) == len(CATALOGUE)
-    assert [one["name"] for one in night.brand("formats", "list", "--json").document] == shipped()
-    assert night.brand("formats", "check", "order-jsonl", "--json").document["sound"] is True
+    formats = document(night.brand("formats", "list", "--json"), "formats")["formats"]
+    assert [one["name"] for one in formats] == shipped()
+    assert document(night.brand("formats", "show", "order-jsonl", "--json"), "format")["name"] == "order-jsonl"
+    assert document(night.brand("formats", "check", "order-jsonl", "--json"), "soundness")["sound"] is True
     assert night.brand("send", "nix.csv", "--json").out == ""
 
 
@@ -847,3 +900,42 @@ def test_a_reader_that_goes_away_is_no_traceback(args: tuple[str, ...], tmp_path
         assert both.returncode == 141
     finally:
         os.close(writer)
+
+
+# --- who answers for something is named; what is written never takes another file's place
+
+
+@pytest.mark.parametrize("name", ["", "   ", "J.\x1b[31m Ops", "J. Ops\u202e", "x" * 81])
+def test_a_name_names_somebody(night: Night, name: str) -> None:
+    done = night.brand("export", "sample-orders.json", "--integration", "paused", "--confirmed-by", name)
+    assert done.code == 2 and "name of a person" in done.err, done.text
+    done = night.warehouse("receive", "--integration-live", name)
+    assert done.code == 2 and "name of a person" in done.err, done.text
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z"])
+def test_an_instant_is_of_our_time(night: Night, at: str) -> None:
+    assert night.export("--at", at).code == 2
+    assert night.export("--sequence", "99999999999999999999999999").code == 2
+
+
+@pytest.mark.parametrize("output", ["--orders", "--accepted", "--html"])
+def test_an_output_never_takes_the_place_of_another_file(night: Night, output: str) -> None:
+    made = night.exported()
+    before = (night.acme / "outbox.sqlite").read_bytes()
+    done = night.brand("validate", made, output, "outbox.sqlite")
+    assert done.code == 7 and "name-taken" in done.err, done.text
+    assert (night.acme / "outbox.sqlite").read_bytes() == before
+
+
+def test_sending_says_that_a_live_integration_will_not_be_loaded(night: Night) -> None:
+    done = night.brand("export", "sample-orders.json")
+    done = night.brand("send", done.out.strip())
+    assert done.code == 0 and "--integration-live" in done.err, done.text
+
+
+def test_what_was_loaded_is_told_before_its_pages_fail(night: Night) -> None:
+    night.brand("send", night.exported())
+    (night.northdock / "pages").write_text("a file, no folder")
+    done = night.warehouse("receive", "--html", "pages")
+    assert done.code == 3 and "4 orders accepted" in done.out, done.text

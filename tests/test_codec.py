@@ -74,7 +74,7 @@ def session(
             return packet(2, hello)
         return answer(kind, *struct.unpack_from(">I", content), content[4:])
 
-    return Session(Line(reply, piece, late), lambda: None)
+    return Session(Line(reply, piece, late), lambda size: None)
 
 
 class Shuffled:
@@ -151,7 +151,7 @@ def test_every_status_of_an_upload_is_checked(size: int, refused: int | None) ->
 )
 def test_what_does_not_greet_is_no_server(hello: bytes) -> None:
     with pytest.raises((ProtocolError, EOFError)):
-        Session(Line(lambda kind, content: hello), lambda: None)
+        Session(Line(lambda kind, content: hello), lambda size: None)
 
 
 @pytest.mark.parametrize(
@@ -253,3 +253,27 @@ def test_a_file_is_flushed_where_the_server_can(advertised: bool, answered: int)
     else:
         talk.flush(b"h")
     assert asked == ([200] if advertised else [])
+
+
+def test_a_listing_that_gives_nothing_and_never_ends_is_given_up() -> None:
+    """No call waits for ever: a server may answer READDIR with no name at all, time after time."""
+
+    def answer(kind: int, number: int, content: bytes) -> bytes:
+        head = struct.pack(">I", number)
+        return packet(102, head + text(b"h")) if kind == 11 else packet(104, head + struct.pack(">I", 0))
+
+    with pytest.raises(ProtocolError):
+        session(answer).list("in")
+
+
+def test_what_an_answer_carries_or_confirms_is_counted() -> None:
+    """An operation has its end, which only what it carries puts off."""
+    counted: list[int] = []
+
+    def reply(kind: int, content: bytes) -> bytes:
+        return packet(2, VERSION) if kind == 1 else status(struct.unpack_from(">I", content)[0], 0)
+
+    talk = Session(Line(reply), counted.append)
+    counted.clear()
+    talk.write(b"h", bytes(3 * CHUNK))
+    assert sum(size for size in counted if size >= CHUNK) == 3 * CHUNK

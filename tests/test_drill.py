@@ -156,7 +156,8 @@ def test_drill_and_live_stayed_apart(ran: Ran) -> None:
     assert list((server / "out").iterdir()) == []
     assert list((server / "drill" / "in").iterdir()) == []
     assert list((server / "drill" / "work").iterdir()) == []
-    assert ran.proof("live-untouched").numbers == {"compared": 5, "changed": 0}
+    assert ran.proof("live-untouched").numbers["compared"] >= 5
+    assert ran.proof("live-untouched").numbers["changed"] == 0
     done = [path.name for path in (server / "drill" / "done").iterdir()]
     assert done and all(name.startswith("DRILL_") for name in done)
 

@@ -206,7 +206,7 @@ _numbers = count()
 )
 def test_any_content_under_any_plain_name_comes_back(place: Place, data: bytes, times: int, stem: str) -> None:
     drop = place.open()
-    name = f"{next(_numbers)}{stem}.csv"  # two examples never share a name
+    name = f"{next(_numbers)}-{stem}.csv"  # two examples never share a name
     drop.put("in", name, data * times)
     assert drop.read("in", name) == data * times
     assert name in [entry.name for entry in drop.list("in")]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from fallback.agreement import Local
 from fallback.documents.base import AgreementRef, Counts
 from fallback.documents.receipt import AnsweredOrder, By, Receipt, ReceiptCounts, ReceivedFile, Times
-from fallback.errors import FallbackError
+from fallback.errors import FallbackError, Refused
 from fallback.warehouse.ledger import Claim, Ledger, ledger_of, open_ledger
 from fallback.warehouse.wms import Outcome
 from warehouse_kit import AT, make_agreement
@@ -70,9 +70,9 @@ def test_what_was_written_is_there_when_it_is_opened_again(tmp_path):
 def test_another_version_is_refused(tmp_path):
     open_ledger(url(tmp_path)).close()
     with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
-        connection.execute("UPDATE schema_version SET version = 2")
+        connection.execute("UPDATE schema_version SET version = 3")
     connection.close()
-    assert "is of version 2; this program writes version 1" in refusal(url(tmp_path))
+    assert "is of version 3; this program writes version 2" in refusal(url(tmp_path))
 
 
 def test_another_programs_database_is_refused(tmp_path):
@@ -188,6 +188,34 @@ def test_recording_returns_what_was_there_and_leaves_it(ledger):
     assert ledger.find(["n"], state="live")["n"].path == "integration"
     assert ledger.record([Claim("m")], state="live", at=AT, path="manual") == ()
     assert ledger.find(["m"], state="live")["m"].path == "manual"
+
+
+def test_an_order_known_whole_is_not_free_by_its_parts_nor_the_reverse(ledger):
+    """Rule 9, the second fence: the key is asked just before loading, and a whole order holds what its parts hold."""
+
+    def of(order: str, group: str) -> Claim:
+        return Claim(f"{order}:{group}", base=f"{order}:", group=group)
+
+    ledger.claim("B1", [of("1", "0"), of("2", "777")], state="live", at=AT)
+    others = ledger.claim("B2", [of("1", "777"), of("2", "0"), of("2", "778"), of("3", "0")], state="live", at=AT)
+    assert {key: row.key for key, row in others.items()} == {"1:777": "1:0", "2:0": "2:777"}
+    assert set(ledger.batch("B2", state="live")) == {"2:778", "3:0"}
+    assert ledger.regrouped([of("1", "9")], state="live", batch_id="B1") == {}
+    assert ledger.regrouped([of("1", "9")], state="drill") == {}
+    ledger.settle("B1", {"1:0": Outcome("refused")}, state="live", at=AT)
+    assert ledger.claim("B3", [of("1", "777")], state="live", at=AT) == {}
+
+
+def test_a_ledger_refuses_keys_of_another_template_once_it_knows_orders(ledger):
+    """Rule 9: under another template no order would be known again, and each would load a second time."""
+    ledger.keep_template("{order_id}:{group}", state="live")
+    ledger.keep_template("{order_number}:{group}", state="live")
+    ledger.record([Claim("1001:0")], state="live", at=AT)
+    with pytest.raises(Refused) as caught:
+        ledger.keep_template("{order_id}:{group}", state="live")
+    assert (caught.value.code, caught.value.exit_code) == ("key-template-changed", 7)
+    ledger.keep_template("{order_number}:{group}", state="live")
+    ledger.keep_template("{order_id}:{group}", state="drill")
 
 
 def test_many_keys_are_found_at_once(ledger):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -23,7 +24,7 @@ from fallback.brand.outbox import Outbox, open_outbox
 from fallback.delivery.drop import Delivered
 from fallback.documents.base import AgreementRef
 from fallback.documents.manifest import Manifest
-from fallback.documents.receipt import INSIDE, OrderState, ReceivedFile
+from fallback.documents.receipt import INSIDE, OrderState, Receipt, ReceivedFile
 from fallback.errors import FallbackError, Refused, WrongUse
 
 PROOF = (Delivered("in", "a.csv", 6, print_of("a"), "read-back", False, 0.1),)
@@ -164,7 +165,7 @@ def test_an_order_that_is_at_the_warehouse_stops_every_other_file(outbox: Outbox
     if state is not None:
         outbox.record_receipt(make_receipt(first, state))
     for send in (lambda: outbox.begin_sending(second.file_id, AT), lambda: outbox.mark_sent(second.file_id, PROOF, AT)):
-        with pytest.raises(Refused, match="1 of 2 orders of ACME_ORDERS_000002") as caught:
+        with pytest.raises(Refused, match="orders of ACME_ORDERS_000002") as caught:
             send()
         assert (caught.value.code, caught.value.exit_code) == ("order-in-flight", 7)
         assert "ACME_ORDERS_000001" in caught.value.message
@@ -214,6 +215,17 @@ def test_sending_is_taken_back_only_before_it_is_proven(outbox: Outbox) -> None:
     assert outbox.open_keys("live")["a"].code == "already-sent"
 
 
+def test_sending_is_not_taken_back_while_another_sends_the_same_file(outbox: Outbox) -> None:
+    """It counts as sent from the moment at which sending begins: the other may have put the data."""
+    manifest = make_manifest(1, ["a"])
+    outbox.register_export(manifest)
+    assert outbox.begin_sending(manifest.file_id, AT)
+    assert not outbox.begin_sending(manifest.file_id, AT + timedelta(seconds=1))
+    outbox.withdraw_sending(manifest.file_id)
+    assert outbox.open_keys("live")["a"].code == "already-sent"
+    assert outbox.files()[0].sending_at == AT
+
+
 def test_the_first_time_of_sending_counts(outbox: Outbox) -> None:
     manifest = sent(outbox, make_manifest(1, ["a"]))
     outbox.mark_sent(manifest.file_id, PROOF, AT + timedelta(hours=1))
@@ -226,6 +238,58 @@ def test_times_without_offset_are_refused(outbox: Outbox) -> None:
     outbox.register_export(make_manifest(1, ["a"]))
     with pytest.raises(WrongUse):
         outbox.begin_sending("ACME_ORDERS_000001", datetime(2026, 11, 23))
+
+
+# --- one order told whole and by fulfilment order
+
+
+BY_GROUP = "{group}:{brand}:{order_number}"
+WHOLE, PART, OTHER_PART, OTHER_ORDER = "0:acme:A:1", "7:acme:A:1", "8:acme:A:1", "7:acme:A:2"
+
+
+@pytest.mark.parametrize(("first", "second"), [(WHOLE, PART), (PART, WHOLE)])
+def test_of_a_whole_order_and_a_part_of_it_only_the_newer_file_is_sent(outbox: Outbox, first: str, second: str) -> None:
+    """The same order shipped twice: the keys differ, so the fence asks for the order and not for its key alone."""
+    outbox.keep_template(BY_GROUP, "live")
+    outbox.register_export(make_manifest(1, [first]))
+    outbox.register_export(make_manifest(2, [second]))
+    with pytest.raises(Refused) as caught:
+        outbox.begin_sending("ACME_ORDERS_000001", AT)
+    assert caught.value.code == "file-superseded"
+    assert outbox.begin_sending("ACME_ORDERS_000002", AT)
+
+
+@pytest.mark.parametrize(("first", "second"), [(WHOLE, PART), (PART, WHOLE)])
+def test_what_is_at_the_warehouse_in_part_or_whole_stops_the_other(outbox: Outbox, first: str, second: str) -> None:
+    outbox.keep_template(BY_GROUP, "live")
+    outbox.register_export(make_manifest(1, [first]))
+    outbox.begin_sending("ACME_ORDERS_000001", AT)
+    outbox.register_export(make_manifest(2, [second, OTHER_ORDER]))
+    with pytest.raises(Refused, match=f"whole or in part: {first}") as caught:
+        outbox.begin_sending("ACME_ORDERS_000002", AT)
+    assert caught.value.code == "order-in-flight"
+    outbox.record_receipt(make_receipt(make_manifest(1, [first]), "rejected"))
+    assert outbox.begin_sending("ACME_ORDERS_000002", AT)
+
+
+def test_the_parts_of_an_order_do_not_stop_each_other(outbox: Outbox) -> None:
+    outbox.keep_template(BY_GROUP, "live")
+    for number, key in enumerate((PART, OTHER_PART, OTHER_ORDER), 1):
+        sent(outbox, make_manifest(number, [key]))
+    assert {one.code for one in outbox.open_keys("live").values()} == {"already-sent"}
+
+
+def test_keys_made_otherwise_are_refused_once_orders_are_known(outbox: Outbox) -> None:
+    """Under another template no order would be known again: all would be sent and loaded a second time."""
+    outbox.keep_template("{brand}:{order_id}:{group}", "live")
+    outbox.keep_template(BY_GROUP, "live")  # nothing was exported yet
+    outbox.register_export(make_manifest(1, [WHOLE]))
+    outbox.keep_template(BY_GROUP, "live")
+    with pytest.raises(Refused) as caught:
+        outbox.keep_template("{brand}:{order_id}:{group}", "live")
+    assert (caught.value.code, caught.value.exit_code) == ("key-template-changed", 7)
+    assert caught.value.hint
+    outbox.keep_template("{brand}:{order_id}:{group}", "drill")  # a drill has orders of its own
 
 
 # --- registering
@@ -365,6 +429,30 @@ def test_a_file_that_was_carried_by_hand_is_answered_too(outbox: Outbox) -> None
     assert outbox.open_keys("live")["a"].code == "already-accepted"
 
 
+def test_a_receipt_about_other_bytes_does_not_take_the_place_of_the_one_that_answers(outbox: Outbox) -> None:
+    """What a damaged upload looks like frees nothing that the warehouse has accepted from the right bytes."""
+    manifest = answered(outbox, make_manifest(1, ["a"]), "accepted")
+    accepted = make_receipt(manifest, "accepted")
+    other = accepted.file.model_copy(update={"sha256": print_of("damaged")})
+    forged = make_receipt(manifest, "rejected", number=2, supersedes=accepted.receipt_id, file=other)
+    with pytest.raises(Refused, match="other bytes") as caught:
+        outbox.record_receipt(forged)
+    assert caught.value.code == "receipt-foreign"
+    assert outbox.open_keys("live")["a"].code == "already-accepted"
+    outbox.record_receipt(make_receipt(manifest, "rejected", number=3, supersedes=accepted.receipt_id))
+    assert outbox.open_keys("live")["a"].code is None
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_receipt_of_a_time_that_utc_cannot_say_is_not_one(at: str) -> None:
+    text = make_receipt(make_manifest(1, ["a"]), "accepted").to_json()
+    issued = json.loads(text)["times"]["issued_at"]
+    with pytest.raises(FallbackError) as caught:
+        Receipt.from_json(text.replace(issued, at))
+    assert caught.value.code == "document-unreadable"
+    assert "times.issued_at" in caught.value.message
+
+
 # --- where things stand
 
 
@@ -417,13 +505,13 @@ def test_what_cannot_be_used_is_said_plainly(tmp_path: Path) -> None:
     assert "is a directory" in unusable(tmp_path)
     (tmp_path / "text").write_text("not a database, and long enough to be looked at as one" * 40)
     assert "the file is not an outbox" in unusable(tmp_path / "text")
-    for name, statement in {"other": "CREATE TABLE other (n)", "newer": "PRAGMA user_version = 2"}.items():
+    for name, statement in {"other": "CREATE TABLE other (n)", "older": "PRAGMA user_version = 1"}.items():
         other = sqlite3.connect(tmp_path / name)
         other.execute(statement)
         other.commit()
         other.close()
     assert "its version is 0" in unusable(tmp_path / "other")
-    assert "its version is 2" in unusable(tmp_path / "newer")
+    assert "its version is 1" in unusable(tmp_path / "older")
 
 
 def test_another_program_that_writes_is_waited_for_and_then_named(outbox: Outbox) -> None:

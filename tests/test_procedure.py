@@ -278,3 +278,21 @@ def test_an_order_told_in_another_way_does_not_go_twice(tmp_path: Path, split_fi
     assert sides.run("brand", "export", str(second), *PAUSED) == 0
     assert len(sides.manifests()) == 1, "nothing was left to write"
     assert len(sides.loaded()) == 1
+
+
+@pytest.mark.parametrize("damage", [{"line_items": None}, {"id": None}, {"name": {"no": "name"}}])
+def test_an_order_that_could_not_be_read_is_counted_and_never_clear(tmp_path: Path, damage: dict[str, object]) -> None:
+    """Included and excluded are the population, and nobody knows whether such an order is in the warehouse."""
+    sides = make_sides(tmp_path, "--drop", f"folder:{tmp_path / 'drop'}")
+    payload = sides.brand / "sample-orders.json"
+    shop = json.loads(payload.read_text())
+    shop["orders"][0] |= damage
+    payload.write_text(json.dumps(shop))
+    assert sides.run("brand", "export", "sample-orders.json", *PAUSED) == 1
+    manifest = sides.manifests()[-1]
+    assert manifest.population == len(shop["orders"])
+    assert sorted(one.code for one in manifest.excluded) == ["cancelled", "refused-here"]
+    assert sides.run("brand", "send", f"outgoing/{manifest.files[0].name}") == 0
+    assert sides.run("warehouse", "receive") == 0
+    assert sides.run("brand", "collect") == 0
+    assert sides.run("brand", "reconcile", "--platform", "sample-orders.json", "--wms", "../northdock/wms") == 6

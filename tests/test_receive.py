@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,12 @@ from fallback.brand.sending import collect
 from fallback.delivery.folder import FolderDrop
 from fallback.delivery.memory import MemoryDrop
 from fallback.documents.manifest import FileEntry, Integration
-from fallback.documents.receipt import RESEND, ReceivedFile
+from fallback.documents.receipt import RESEND, Existing, ReceivedFile
 from fallback.documents.report import Rejected, Report
 from fallback.errors import FallbackError, Refused
 from fallback.findings import CATALOGUE, Finding, Place
 from fallback.records.order import Order, fingerprint
+from fallback.validation import validate
 from fallback.warehouse.inbox import receive
 from fallback.warehouse.ledger import Claim, open_ledger
 from fallback.warehouse.loading import load_from_integration
@@ -336,6 +339,82 @@ def test_an_order_that_is_cancelled_in_the_system_is_held_for_a_decision(house):
     assert key not in house.wms.created
 
 
+@pytest.mark.parametrize(
+    ("first", "known_by"),
+    # A system is asked by key: that it has the whole order shows, which parts it has only the ledger can tell.
+    [("0", "file"), ("777", "file"), ("0", "integration"), ("777", "integration"), ("0", "system")],
+)
+def test_an_order_that_is_here_in_another_grouping_is_held(house, first, known_by):
+    """Rule 9: the key is asked again just before loading; a whole order and its parts are the same goods."""
+    second = "777" if first == "0" else "0"
+    before, after = (make_order(1001, group=group) for group in (first, second))
+    if known_by == "file":
+        delivered(house, [before])
+        house.receive()
+    elif known_by == "integration":
+        through_us(house, [before])
+    else:
+        key = house.agreement.key(before)
+        house.wms.orders[key] = WmsOrder(key, "NDK-1", "released")
+    delivered(house, [after, make_order(1002)], sequence=2)
+    receipt = house.receive().processed[0]
+    assert states(receipt) == {"6001": "held", "6002": "accepted"}
+    assert codes(answered(receipt)["6001"]) == ["group-changed"]
+    (late,) = through_us(house, [after])
+    assert (late.state, codes(late)) == ("held", ["group-changed"])
+    assert house.agreement.key(after) not in house.wms.created
+
+
+def test_parts_of_one_order_do_not_hold_each_other_up(house):
+    delivered(house, [make_order(1001, group="777")])
+    delivered(house, [make_order(1001, group="778")], sequence=2)
+    assert house.receive().exit_code == 0
+    assert len(house.wms.created) == 2
+
+
+def test_an_order_that_one_file_holds_whole_and_in_part_is_rejected(house):
+    delivered(house, [make_order(1001), make_order(1001, group="777"), make_order(1002)])
+    receipt = house.receive().processed[0]
+    assert [(order.state, codes(order)) for order in receipt.orders] == [
+        ("rejected", ["group-changed"]),
+        ("rejected", ["group-changed"]),
+        ("accepted", []),
+    ]
+
+
+def test_two_receivers_with_one_order_in_two_groupings_load_one(house, monkeypatch):
+    """The other one claims the whole order between our look and our claim."""
+    whole, part = make_order(1001), make_order(1001, group="777")
+    key = house.agreement.key(whole)
+    base, group = house.agreement.base_key(key)
+    real = StubWms.find
+
+    def find(self, keys):
+        with house.ledger() as ledger:
+            ledger.claim("F-other", [Claim(key, base=base, group=group)], state="live", at=AT)
+        return real(self, keys)
+
+    monkeypatch.setattr(StubWms, "find", find)
+    assert [order.state for order in through_us(house, [part])] == ["held"]
+    delivered(house, [part])
+    assert states(house.receive().processed[0]) == {"6001": "held"}
+    assert house.wms.created == {}
+
+
+def test_another_key_template_loads_nothing(house):
+    """Under another template no order would be known again (rule 9): nothing is taken, exit code 7."""
+    delivered(house)
+    house.receive()
+    changed = {"orders": "order-jsonl", "order_key": "{brand}:{order_number}:{group}"}
+    other = Warehouse(make_agreement(house.folder, format=changed), house.folder, house.drop, house.wms)
+    delivered(other, sequence=2)
+    with pytest.raises(Refused, match="key-template-changed"):
+        other.receive()
+    with pytest.raises(Refused, match="key-template-changed"):
+        through_us(other, make_orders(1))
+    assert set(house.wms.created.values()) == {1}
+
+
 def test_what_comes_past_us_between_plan_and_load_is_seen(house):
     key = house.agreement.key(make_order(1002))
     same = print_of(house, make_order(1002))
@@ -442,14 +521,122 @@ def test_a_system_that_is_down_leaves_the_file_for_the_next_sweep(house):
 
     healthy, house.wms = house.wms, Down()
     parcel = delivered(house)
-    with pytest.raises(FallbackError, match="wms-unusable"):
-        house.receive()
+    down = house.receive()
+    assert ([note.code for note in down.waiting], down.exit_code) == (["wms-unusable"], 3)
     assert house.names("work") == sorted([parcel.name, parcel.manifest.name])
     house.wms = healthy
     result = house.receive()
     assert result.exit_code == 0
     assert [receipt.stage for receipt in result.receipts] == ["received", "checked", "processed"]
     assert house.wms.created == dict.fromkeys(parcel.keys, 1)
+
+
+@pytest.mark.parametrize("trouble", [ConnectionError("Ada"), KeyError("Ada"), FallbackError("unreachable", "down")])
+@pytest.mark.parametrize("verb", ["find", "load"])
+def test_one_file_that_the_loader_fails_on_does_not_stop_the_others_and_its_words_are_not_repeated(
+    house, trouble, verb
+):
+    """Nothing that is wrong with one file stops the others; what a loader says may be a customer's (rule 7)."""
+
+    class Failing(StubWms):
+        def _of_one(self, keys):
+            if any(key.split(":")[2] == "6001" for key in keys):
+                raise trouble
+
+        def find(self, keys):
+            if verb == "find":
+                self._of_one(keys)
+            return super().find(keys)
+
+        def load(self, batch_id, orders):
+            if verb == "load":
+                self._of_one([item.key for item in orders])
+            return super().load(batch_id, orders)
+
+    house.wms = Failing()
+    first = delivered(house)
+    other = delivered(house, [make_order(2001)], sequence=2)
+    for _ in range(2):
+        result = house.receive()
+        assert [(note.code, note.name, note.exit_code) for note in result.waiting] == [("wms-unusable", first.name, 3)]
+        assert "Ada" not in repr(result)
+    assert house.out(other).disposition == "accepted"
+    house.wms.__class__ = StubWms
+    assert house.receive().exit_code == 0
+    assert set(house.wms.created.values()) == {1}
+
+
+def test_a_fault_of_ours_in_one_file_does_not_stop_the_others(house, monkeypatch):
+    parcel = delivered(house)
+    other = delivered(house, [make_order(2001)], sequence=2)
+
+    def faulty(data, *, name, **terms):
+        if name == parcel.name:
+            raise ArithmeticError("Ada Lovelace")
+        return validate(data, name=name, **terms)
+
+    monkeypatch.setattr("fallback.warehouse.inbox.validate", faulty)
+    result = house.receive()
+    assert [(note.code, note.name) for note in result.refused] == [("program-fault", parcel.name)]
+    assert result.exit_code == 3
+    assert "Ada" not in repr(result)
+    assert house.out(other).disposition == "accepted"
+
+
+SENTENCE = "invalid address: Ada Lovelace, 1 Secret Street"
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "ref", "said"),
+    [
+        (Outcome("refused", reason=SENTENCE), "rejected", None, ["wms-refused"]),
+        (Outcome("refused", reason="no-stock"), "rejected", None, ["wms-refused", "no-stock"]),
+        (Outcome("loaded", SENTENCE), "accepted", None, []),
+        (Outcome("loaded", 12345), "accepted", "12345", []),
+        (Outcome("OK", "N1"), "unknown", None, ["wms-no-answer"]),
+        (None, "unknown", None, ["wms-no-answer"]),
+    ],
+)
+def test_what_a_loader_answers_is_held_to_plain_words(house, told, state, ref, said):
+    """Rule 7: receipts and ledger never hold a name or an address, whoever wrote it."""
+
+    class Talking(StubWms):
+        def load(self, batch_id, orders):
+            return {item.key: told for item in orders}
+
+    house.wms = Talking()
+    delivered(house)
+    order = answered(house.receive().processed[0])["6001"]
+    assert (order.state, order.wms_ref, codes(order)) == (state, ref, said)
+    with sqlite3.connect(house.folder / "ledger.sqlite") as connection:
+        assert "Lovelace" not in "\n".join(connection.iterdump())
+    connection.close()
+
+
+@pytest.mark.parametrize("answer", [None, ["x"], 7])
+def test_a_loader_that_answers_nothing_leaves_every_order_unknown(house, answer):
+    house.wms.load = lambda batch_id, orders: answer
+    delivered(house)
+    assert {order.state for order in house.receive().processed[0].orders} == {"unknown"}
+
+
+def test_a_loader_that_does_not_say_what_is_there_stops_its_file(house):
+    house.wms.find = dict.fromkeys
+    delivered(house)
+    result = house.receive()
+    assert ([note.code for note in result.waiting], house.wms.created) == (["wms-unusable"], {})
+
+
+def test_what_a_loader_says_of_an_order_that_is_there_is_held_to_plain_words(house):
+    order = make_order(1001)
+    key = house.agreement.key(order)
+    path = "phone call of Ada"
+    for state, told, word in [("cancelled by Ada", "held", "cancelled"), (SENTENCE, "duplicate-same", "unnamed")]:
+        house.wms.orders[key] = WmsOrder(key, 77, state, path)
+        delivered(house, [order], sequence=len(state))
+        (answer,) = house.receive().processed[0].orders
+        assert (answer.state, answer.wms_ref) == (told, "77")
+        assert answer.existing == Existing(path="unnamed", state=word)
 
 
 def test_an_order_rejected_after_it_was_loaded_is_not_reported_as_rejected(house, monkeypatch):
@@ -478,6 +665,72 @@ def test_a_live_integration_leaves_the_file_where_it_is(house):
     assert house.names("in") == sorted([parcel.name, parcel.manifest.name])
     assert result.receipts == ()
     assert house.wms.created == {}
+
+
+DAY = timedelta(days=1)
+SKEW = timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("said", "guard", "taken"),
+    [
+        (Integration(state="paused", confirmed_by="Kim", at=AT), "none", True),
+        (Integration(state="paused", confirmed_by="Kim", at=AT - DAY + timedelta(minutes=1)), "none", True),
+        (Integration(state="paused", confirmed_by="Kim", at=AT + SKEW), "none", True),
+        (Integration(state="down", confirmed_by="Kim", at=AT), "wms", True),
+        (Integration(state="down", confirmed_by="Kim", at=AT), "ledger", True),
+        (Integration(state="down", confirmed_by="Kim", at=AT), "none", False),
+        (Integration(state="paused", confirmed_by="Kim", at=AT - DAY - SKEW), "wms", False),
+        (Integration(state="paused", confirmed_by="Kim", at=AT + DAY), "wms", False),
+    ],
+)
+def test_nothing_loads_without_a_pause_confirmed_by_somebody_tonight(tmp_path, said, guard, taken):
+    """Rule 9: ``none`` (no load without a confirmed pause)."""
+    house = Warehouse(make_agreement(tmp_path, integration={"replay_guard": guard}), tmp_path)
+    parcel = delivered(house, integration=said)
+    result = house.receive()
+    assert [note.code for note in result.notes] == ([] if taken else ["integration-live"])
+    assert result.exit_code == (0 if taken else 7)
+    assert len(house.wms.created) == (3 if taken else 0)
+    if not taken:
+        assert parcel.name in house.names("in")
+        assert house.receive(integration_live_by="S. Lead").receipts[0].by.person == "S. Lead"
+
+
+@pytest.mark.parametrize("said", [{"confirmed_by": "Kim"}, {"confirmed_by": " ", "at": AT}, {"at": AT}])
+@pytest.mark.parametrize("state", ["paused", "down"])
+def test_a_pause_is_confirmed_by_a_person_at_an_instant(state, said):
+    with pytest.raises(ValueError, match="confirmed by a person, at an instant"):
+        Integration(state=state, **said)
+
+
+@pytest.mark.parametrize(
+    ("age", "paused", "taken"),
+    [
+        (timedelta(minutes=19), timedelta(minutes=5), True),
+        (timedelta(hours=3), timedelta(hours=4), True),
+        (timedelta(hours=3), timedelta(minutes=5), False),
+        (timedelta(days=3), timedelta(minutes=5), False),
+        (timedelta(minutes=-10), timedelta(minutes=5), False),
+        (None, timedelta(minutes=5), True),
+    ],
+)
+def test_a_system_known_from_a_list_needs_one_that_has_what_the_integration_brought(tmp_path, age, paused, taken):
+    """Rule 9: a WMS that cannot be asked needs an extract younger than ``max_snapshot_age``, or one from after the
+    confirmed pause, from which on nothing has come."""
+    wms = FileWms(tmp_path / "wms")
+    if age is not None:
+        listed = tmp_path / "wms" / "orders.csv"
+        listed.write_text("key,wms_ref,state,path,fingerprint\n")
+        os.utime(listed, ((AT - age).timestamp(),) * 2)
+    house = Warehouse(make_agreement(tmp_path), tmp_path, wms=wms)
+    delivered(house, integration=Integration(state="paused", confirmed_by="Kim", at=AT - paused))
+    result = house.receive()
+    assert [note.code for note in result.notes] == ([] if taken else ["list-stale"])
+    assert result.exit_code == (0 if taken else 7)
+    if not taken:
+        receipt = house.receive(integration_live_by="S. Lead").receipts[0]
+        assert (receipt.by.person, [reason.code for reason in receipt.reasons]) == ("S. Lead", ["list-stale"])
 
 
 def test_who_loads_beside_a_live_integration_is_named_in_every_receipt(house):
@@ -664,6 +917,23 @@ def test_a_file_that_is_too_large_is_answered_without_reading_it(tmp_path):
     assert [reason.code for reason in receipt.reasons] == ["orders-over-limit"]
     assert [order.resend for order in receipt.orders] == ["as-is", "as-is"]
     assert parcel.name in house.names("bad")
+
+
+def test_nothing_longer_than_agreed_is_read_from_the_drop(tmp_path, monkeypatch):
+    """Another file of the same name in ``bad`` may be of any length."""
+    house = Warehouse(make_agreement(tmp_path, limits={"max_bytes": 5_000}), tmp_path)
+    asked = []
+    real = MemoryDrop.read
+    monkeypatch.setattr(
+        MemoryDrop,
+        "read",
+        lambda self, folder, name, limit=None: asked.append(limit) or real(self, folder, name, limit),
+    )
+    parcel = delivered(house)
+    house.drop.put("done", parcel.name, b"x" * 90_000)
+    assert house.receive().exit_code == 0
+    assert f"{parcel.name}.{hashlib.sha256(parcel.data).hexdigest()[:12]}" in house.names("done")
+    assert set(asked) == {5_000}
 
 
 def test_a_link_in_the_drop_is_never_followed(tmp_path):

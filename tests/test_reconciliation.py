@@ -138,11 +138,25 @@ def test_without_cut_offs_a_missing_order_is_due_at_once() -> None:
 
 
 @pytest.mark.parametrize("state", ["accepted", "accepted-changed", "held", "duplicate-same"])
-def test_accepted_by_receipt_and_not_in_the_list_is_a_difference_and_not_missing(state: str) -> None:
+def test_accepted_by_receipt_and_not_in_a_list_past_its_due_time_is_unknown_and_never_sent_again(state: str) -> None:
+    """An order lost in silence: the receipt alone does not ship it."""
     result = run([placed("a"), placed("b")], listed("b"), answered={"a": state})
-    assert (result.verdict, result.exit_code, result.missing) == ("clear", 1, ())
+    assert (result.verdict, result.exit_code, result.missing) == ("unknown", 6, ())
     assert [(one.key, one.kind, one.found) for one in result.differences] == [("a", "missing", state)]
     assert "accepted by receipt" in result.reasons[0]
+
+
+@pytest.mark.parametrize("word", ["cancelled", "CANCELED", "Cancelled by J."])
+def test_an_order_that_the_wms_has_cancelled_is_not_there(word: str) -> None:
+    """It does not ship, and another file would not make it ship: it is a difference, and nothing is clear."""
+    eligible, rows = [placed("a"), placed("b")], (WmsRow("a", state=word), WmsRow("b", state="released"))
+    for answered in ({}, {"a": "accepted"}, {"a": "rejected"}):
+        result = run(eligible, WmsSnapshot(rows, DUE + minutes(5)), answered=answered)
+        assert (result.verdict, result.exit_code, result.missing) == ("unknown", 6, ())
+        assert [(one.key, one.kind, one.found) for one in result.differences] == [("a", "missing", "cancelled")]
+        assert "1 orders are cancelled in the WMS and not on the platform" in result.reasons[0]
+    again = WmsSnapshot((*rows, WmsRow("a", state="released")), DUE + minutes(5))  # entered again: one of them ships
+    assert run(eligible, again).verdict == "clear"
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown", "duplicate-conflict", "withdrawn", "recalled"])
@@ -152,9 +166,12 @@ def test_sent_and_not_decided_is_unknown_and_never_sent_again(state: str) -> Non
     assert f"1 {state}" in result.reasons[0]
 
 
-def test_sent_before_the_due_time_is_in_flight() -> None:
+@pytest.mark.parametrize("state", ["sent", "accepted"])
+def test_sent_before_the_due_time_is_in_flight(state: str) -> None:
+    """Exit codes are a contract: 0 clear or still in flight."""
     now = DUE - minutes(1)
-    assert run([placed("a")], listed("b", as_of=now), answered={"a": "sent"}, now=now).verdict == "in-flight"
+    result = run([placed("a")], listed("b", as_of=now), answered={"a": state}, now=now)
+    assert (result.verdict, result.exit_code) == ("in-flight", 0)
 
 
 def test_rejected_by_receipt_has_to_go_again() -> None:
@@ -206,7 +223,8 @@ SPANS = st.integers(-3 * 24 * 60, 3 * 24 * 60).map(minutes)
 PRINTS = st.sampled_from([None, ONE, OTHER])
 STATES = st.sampled_from(["sent", "accepted", "held", "duplicate-same", "duplicate-conflict", "rejected", "unknown"])
 eligible_lists = st.lists(st.builds(Expected, KEYS, SPANS.map(lambda span: CLOSED + span), PRINTS), max_size=8)
-row_lists = st.lists(st.builds(WmsRow, KEYS, PRINTS, st.none(), st.none()), max_size=8)
+WORDS = st.sampled_from([None, "released", "cancelled"])
+row_lists = st.lists(st.builds(WmsRow, KEYS, PRINTS, WORDS, st.none()), max_size=8)
 ages = st.integers(-10, 40).map(minutes)
 
 
@@ -224,21 +242,25 @@ def test_never_fine_while_something_is_due_and_missing(
     as_of = None if age is None else now - age
     wms = WmsSnapshot(tuple(rows), as_of, count)
     result = run(eligible, wms, answered=answered, now=now)
-    there = {row.key for row in rows}
-    inside = {key for key, state in answered.items() if state in ("accepted", "held", "duplicate-same")}
+    there = {row.key for row in rows if row.state != "cancelled"}
+    cancelled = {row.key for row in rows} - there
     seen_until = min(now, as_of) if as_of else now
     owed = {
         one.key for one in eligible if (at := order_due_at([CUTOFF], one.ordered_at)) is not None and at <= seen_until
     }
-    lost = owed - there - inside
+    lost = owed - there
     if lost:
         assert result.verdict in ("due", "unknown")
     if result.verdict == "due":
-        assert set(result.missing) == {key for key in lost if answered.get(key, "rejected") == "rejected"} != set()
+        assert (
+            set(result.missing)
+            == {key for key in lost - cancelled if answered.get(key, "rejected") == "rejected"}
+            != set()
+        )
     else:
         assert result.missing == ()
     if result.verdict == "clear":
-        assert {one.key for one in eligible} <= there | inside
+        assert {one.key for one in eligible} <= there
     if as_of is None or age not in [minutes(n) for n in range(-2, 21)] or count not in (None, len(rows)):
         assert result.verdict == "unknown"
 
@@ -286,9 +308,27 @@ def test_a_list_by_key() -> None:
 def test_a_list_by_the_parts_of_the_key_keeps_zeros() -> None:
     text = "order_id,brand,group,platform\n000000003,acme,0,shopify\n"
     assert [row.key for row in extract(text).rows] == ["acme:shopify:000000003:0"]
-    assert [
-        row.key for row in extract("order_number,brand\n#1001,acme\n", order_key="{brand}/{order_number}").rows
-    ] == ["acme/#1001"]
+    text, order_key = "order_number,brand,group\n#1001,acme,0\n", "{brand}:{order_number}:{group}"
+    assert [row.key for row in extract(text, order_key=order_key).rows] == ["acme:#1001:0"]
+
+
+@pytest.mark.parametrize(
+    ("order_key", "key", "split"),
+    [
+        (None, "acme:shopify:1:0", ("acme:shopify:1:", "0")),
+        (None, "acme:shopify:1:777", ("acme:shopify:1:", "777")),
+        (None, "acme:shopify:1", None),
+        (None, "acme:shopify:1:0:2", None),
+        ("{group}:{brand}:{order_id}", "7:acme:1", (":acme:1", "7")),
+        ("{brand}:{order_number}:{group}", "acme:A:1:0", ("acme:A:1:", "0")),  # a number may hold a colon
+        ("{group}:{order_number}:fb", "7:A:1:fb", (":A:1:fb", "7")),
+        ("{group}:{order_number}:fb", "7:A:1:fc", None),
+    ],
+)
+def test_a_whole_order_and_its_parts_have_one_base_key(
+    order_key: str | None, key: str, split: tuple[str, str] | None
+) -> None:
+    assert agreement(order_key).base_key(key) == split
 
 
 def test_a_list_with_a_header_alone_is_empty() -> None:

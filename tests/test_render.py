@@ -366,6 +366,29 @@ def test_report_text_of_a_good_file_is_short() -> None:
     assert "0 errors" not in text
 
 
+def test_without_its_manifest_a_file_is_not_said_to_be_whole() -> None:
+    """A file cut between two orders looks whole; only the manifest proves that it is."""
+    found = (Finding("manifest-absent", Place(FILE)),)
+    report = Report(
+        file=FILE, format="x 1", verdict="accepted", orders=(make_order("1041"),), findings=found, records=2
+    )
+    for shown in (report_text(report), report_html(report)):
+        assert "cannot be proven complete" in shown and "can be sent, or loaded" not in shown
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("0001-01-01T00:00:00+14:00", "1-01-01 00:00:00 UTC"),
+        ("9999-12-31T23:59:59-14:00", "9999-12-31 23:59:59 UTC"),
+        ("2026-11-23T15:00:00+01:00", "2026-11-23 14:00:00 UTC"),
+    ],
+)
+def test_an_instant_beyond_all_years_is_shown_and_breaks_nothing(at: str, shown: str) -> None:
+    assert words.instant(datetime.fromisoformat(at)).lstrip("0") == shown
+    assert words.clock(datetime.fromisoformat(at)) == shown[-12:-4]
+
+
 def test_a_refused_file_says_so_before_anything_else() -> None:
     report = Report(FILE, "f 1", "rejected", findings=(Finding("file-hash-differs", Place(FILE)),))
     assert report_text(report).startswith("rejected: the file as a whole is refused, no order of it may be loaded\n")

@@ -25,7 +25,7 @@ from fallback.delivery.codec import CREATE, EXCLUSIVE, READ, WRITE, Session, Sta
 from fallback.delivery.drop import part_name, sha256
 from fallback.delivery.server import Account, LoopbackServer, new_key
 from fallback.delivery.sftp import SftpDrop
-from fallback.delivery.ssh import Server, connect, known_keys
+from fallback.delivery.ssh import Server, Watchdog, connect, known_keys
 from fallback.errors import FallbackError, NotConfirmed, Refused
 from support.sshd import Sshd
 
@@ -180,7 +180,48 @@ def test_the_default_port_stands_in_known_hosts_without_brackets(server: Loopbac
     assert known_keys(lines, "sftp.example", 2222) == (frozenset(), frozenset())
 
 
+@pytest.mark.parametrize("line", ["@revoked * {}", "@revoked\t{host} {}", "@revoked   elsewhere.example {}"])
+def test_a_revoked_key_is_revoked_whatever_server_its_line_names(
+    server: LoopbackServer, tmp_path: Path, line: str
+) -> None:
+    key = server._host_key
+    host = f"[127.0.0.1]:{server.port}"
+    known = tmp_path / "known_hosts"
+    public = f"{key.get_name()} {key.get_base64()}"
+    known.write_text(f"{host} {public}\n" + line.format(public, host=host) + "\n")
+    for pinned in (server.fingerprint, None):
+        error = failure(lambda pinned=pinned: drop_of(server, host_key=pinned, known_hosts=known).list("in"))
+        assert error.code == "host-key-changed" and "revoked" in str(error)
+    assert server.login_attempts == 0
+
+
+def test_while_a_server_changes_its_key_both_are_known(server: LoopbackServer, tmp_path: Path) -> None:
+    other = paramiko.ECDSAKey.generate()
+    key, host = server._host_key, f"[127.0.0.1]:{server.port}"
+    lines = [f"{host} {one.get_name()} {one.get_base64()}" for one in (other, key, paramiko.ECDSAKey.generate())]
+    known, _ = known_keys(lines, "127.0.0.1", server.port)
+    assert {other.fingerprint, key.fingerprint} < known
+    (tmp_path / "known").write_text("\n".join(lines) + "\n")
+    with drop_of(server, host_key=None, known_hosts=tmp_path / "known") as drop:
+        assert drop.list("in") == []
+
+
 # --- the login
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no such modes here")
+def test_a_private_key_that_others_may_read_is_not_used(root: Path, tmp_path: Path) -> None:
+    (root / "in").mkdir()
+    path = tmp_path / "key_of_brand"
+    with LoopbackServer(root, {USER: Account(keys=(new_key(path),))}) as server:
+        for mode in (0o644, 0o640, 0o604):
+            path.chmod(mode)
+            error = failure(lambda: drop_of(server, password_env=None, key_file=path).list("in"))
+            assert error.code == "local-invalid" and "open to others" in str(error) and "chmod 600" in str(error.hint)
+        assert server.login_attempts == 0
+        path.chmod(0o400)
+        with drop_of(server, password_env=None, key_file=path) as drop:
+            assert drop.list("in") == []
 
 
 def test_a_wrong_password_is_told(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -676,6 +717,63 @@ def test_a_refused_rename_leaves_nothing(server: LoopbackServer, root: Path, mon
         assert failure(lambda: drop.put("in", NAME, DATA)).code == "delivery-failed"
         assert failure(lambda: drop.move("other.csv", "in", "work")).code == "delivery-failed"
     assert os.listdir(root / "in") == ["other.csv"]
+
+
+def test_another_file_that_replaces_ours_is_not_a_delivery(
+    server: LoopbackServer, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is believed that was not checked: there are servers whose rename replaces."""
+    rename = serving._Files.rename
+
+    def replaced(files: Any, old: str, new: str) -> int:
+        done = rename(files, old, new)
+        (root / "in" / NAME).write_bytes(DATA[::-1])
+        return done
+
+    def taken(files: Any, old: str, new: str) -> int:
+        done = rename(files, old, new)
+        (root / "in" / NAME).unlink()
+        return done
+
+    with drop_of(server) as drop:
+        monkeypatch.setattr(serving._Files, "rename", replaced)
+        error = failure(lambda: drop.put("in", NAME, DATA))
+        assert (error.code, type(error)) == ("not-confirmed", NotConfirmed) and "replaced" in str(error)
+        (root / "in" / NAME).unlink()
+        monkeypatch.setattr(serving._Files, "rename", taken)
+        assert not drop.put("in", NAME, DATA).already  # the warehouse has taken it already
+
+
+def test_a_name_that_is_taken_in_mid_upload_is_not_replaced(
+    server: LoopbackServer, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = serving._OpenFile.write
+
+    def and_another(file: Any, offset: int, data: bytes) -> Any:
+        (root / "in" / NAME).write_bytes(b"of another sender")
+        return write(file, offset, data)
+
+    def replace(files: Any, old: str, new: str) -> int:
+        os.replace(root / old.lstrip("/"), root / new.lstrip("/"))
+        return int(paramiko.sftp.SFTP_OK)
+
+    monkeypatch.setattr(serving._OpenFile, "write", and_another)
+    monkeypatch.setattr(serving._Files, "rename", replace)
+    with drop_of(server) as drop:
+        assert failure(lambda: drop.put("in", NAME, DATA)).code == "name-taken"
+    assert (root / "in" / NAME).read_bytes() == b"of another sender"
+    assert os.listdir(root / "in") == [NAME]
+
+
+def test_a_server_that_gives_crumbs_for_ever_is_given_up() -> None:
+    """A server that is never silent for long, and never done."""
+    ours, theirs = socket.socketpair()
+    watchdog = Watchdog(ours, 0.05)
+    with ours, theirs:
+        while not watchdog.barked:
+            watchdog.feed(1)
+        assert theirs.recv(1) == b""  # every wait on the connection ends
+    watchdog.stop()
 
 
 # --- the jail

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from fallback.errors import FallbackError
 from fallback.records.order import Order, fingerprint
 from fallback.warehouse import wms as module
-from fallback.warehouse.wms import FileWms, LoadOrder, Outcome, Wms, open_wms
-from warehouse_kit import make_agreement, make_order, make_orders
+from fallback.warehouse.wms import CANCELLED, FileWms, Listed, LoadOrder, Outcome, Wms, open_wms
+from warehouse_kit import AT, make_agreement, make_order, make_orders
 
 HEADER = "key,wms_ref,state,path,fingerprint\n"
 PRINT = "c" * 64
@@ -204,6 +204,32 @@ def test_a_list_that_cannot_be_trusted_stops_everything(tmp_path, wms, content, 
 
 
 # --- what cannot be used
+
+
+@pytest.mark.parametrize("there", ["ACME:SHOPIFY:1:0", "acme:shopify:1:0 "])
+def test_a_key_that_is_written_otherwise_in_the_list_stops_everything(tmp_path, wms, there):
+    """Rule 9: an order that the system has under a key written otherwise would load a second time."""
+    (tmp_path / "orders.csv").write_text(f"{HEADER}{there},NDK-1,released,,\n")
+    assert "orders.csv" in refusal(wms.find, ["acme:shopify:1:0"])
+
+
+def test_an_order_whose_key_is_there_in_two_ways_stops_everything(tmp_path, wms):
+    (tmp_path / "orders.csv").write_text(f"{HEADER}a:1,,released,,\nA:1,,released,,\n")
+    assert "other letters" in refusal(wms.find, ["a:1"])
+    assert wms.find(["b:1"]) == {}
+
+
+def test_the_list_is_the_systems_own_and_has_its_own_time(tmp_path, wms):
+    """Handed over is not in the system: where it writes a list, only that counts."""
+    assert isinstance(wms, Listed)
+    orders = [load_order(order) for order in make_orders(2)]
+    wms.load("F1", orders)
+    assert (set(wms.listed()), wms.listed_at()) == ({order.key for order in orders}, None)
+    listed = tmp_path / "orders.csv"
+    listed.write_text(f"{HEADER}k,NDK-1,Cancelled,,\n")
+    os.utime(listed, (AT.timestamp(),) * 2)
+    assert (set(wms.listed()), wms.listed_at()) == ({"k"}, AT)
+    assert wms.listed()["k"].state == CANCELLED
 
 
 def test_a_damaged_memory_stops_everything(tmp_path, wms):

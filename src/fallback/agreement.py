@@ -6,8 +6,8 @@ import datetime as dt
 import hashlib
 import json
 import re
-import string
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -80,17 +80,17 @@ class FormatTerms(Terms):
     @field_validator("order_key")
     @classmethod
     def _template(cls, template: str) -> str:
-        pieces = list(string.Formatter().parse(template))
-        parts = [name for _, name, _, _ in pieces if name is not None]
+        # Identifiers hold no colon and an order number may: joined by colons, each part once, a key has one reading.
+        parts = re.findall(r"\{(\w+)\}", template)
         if unknown := sorted(set(parts) - set(KEY_PARTS)):
             found = ", ".join(f"{{{name}}}" for name in unknown)
             raise ValueError(f"the key may use {', '.join(KEY_PARTS)}; found {found}")
+        if len(parts) != len(set(parts)) or not re.fullmatch(r"(\{\w+\}|[^{}:]+)(:(\{\w+\}|[^{}:]+))*", template):
+            raise ValueError(f"the key is parts with colons between them, each part once, such as {DEFAULT_KEY}")
         if not {"order_id", "order_number"} & set(parts):
             raise ValueError("the key needs {order_id} or {order_number}")
-        if any(spec or conversion for _, _, spec, conversion in pieces):
-            raise ValueError("the key's parts are used as they are, without a format")
-        if any(not text and name is not None for text, name, _, _ in pieces[1:]):
-            raise ValueError("the key's parts need a sign between them, such as a colon: else two orders share a key")
+        if "group" not in parts:
+            raise ValueError("the key needs {group}: without it the second part of a split order never ships")
         return template
 
 
@@ -408,6 +408,18 @@ class Agreement(Terms):
             brand=brand, platform=platform, order_id=order_id, order_number=order_number, group=group
         )
 
+    def base_key(self, key: str) -> tuple[str, str] | None:
+        """A key without its group, and the group; None where this agreement's template did not make it.
+
+        A whole order and its parts, which the platform tells apart by the group alone, have the same first half.
+        """
+        return split_key(self.format.order_key, key)
+
+    def whole_key(self, key: str) -> str | None:
+        """The key that the same order has whole, as group 0; None where this agreement's template did not make it."""
+        found = re.fullmatch(_pattern(self.format.order_key), key)
+        return None if found is None else key[: found.start("group")] + "0" + key[found.end("group") :]
+
     def open_format(self) -> Format:
         """The agreed format. Raises FallbackError ``key-not-carried`` where the key cannot be computed from a file."""
         fmt = load_format(self.format.orders, self._folder)
@@ -423,7 +435,23 @@ class Agreement(Terms):
     @property
     def key_parts(self) -> tuple[str, ...]:
         """The canonical paths that the key is made of."""
-        return tuple(name for _, name, _, _ in string.Formatter().parse(self.format.order_key) if name)
+        return tuple(re.findall(r"\{(\w+)\}", self.format.order_key))
+
+
+def split_key(template: str, key: str) -> tuple[str, str] | None:
+    """``Agreement.base_key`` under the template alone: an outbox keeps it, and knows no agreement."""
+    found = re.fullmatch(_pattern(template), key)
+    return None if found is None else (key[: found.start("group")] + key[found.end("group") :], found["group"])
+
+
+@lru_cache
+def _pattern(template: str) -> str:
+    """The keys of a template. An order number may hold colons; it is the only part that does."""
+    pattern = re.escape(template)
+    for name in KEY_PARTS:
+        held = ".+" if name == "order_number" else "[^:]+"
+        pattern = pattern.replace(re.escape(f"{{{name}}}"), f"(?P<{name}>{held})")
+    return pattern
 
 
 def _sha256(value: Any) -> str:

@@ -22,6 +22,7 @@ from fallback.documents.receipt import INSIDE
 from fallback.documents.reconciliation import Difference, Reconciliation, Verdict
 from fallback.errors import FallbackError
 
+_CANCELLED = re.compile(r"cancell?ed\b", re.IGNORECASE)
 # With fewer orders than this, how many of them match says nothing about the key.
 _ENOUGH = 20
 _HARDLY_ANY = 0.02
@@ -66,6 +67,7 @@ def reconcile(
     cutoffs: Sequence[Cutoff],
     monitoring: Monitoring,
     now: datetime,
+    unread: int = 0,
 ) -> Reconciliation:
     """Compare the platform's eligible orders with the warehouse's list, and say whether the fallback is due.
 
@@ -76,6 +78,8 @@ def reconcile(
         cutoffs: the agreement's; without any, an order is due as soon as a list taken after it does not have it.
         monitoring: how old the list may be, and how far the two clocks may be apart.
         now: the present instant. Raises WrongUse where an instant has no offset.
+        unread: how many orders of the platform could not be read. Whether they are in the warehouse nobody knows, so
+            that nothing but ``due`` is certain.
     """
     now = as_utc(now)
     as_of = None if wms.as_of is None else moment(as_utc(wms.as_of))
@@ -84,8 +88,9 @@ def reconcile(
     rows: dict[str, list[WmsRow]] = {}
     for row in wms.rows:
         rows.setdefault(row.key, []).append(row)
-    matched = sum(key in rows for key in expected)
-    counts = {"eligible": len(expected), "wms": len(rows), "matched": matched, "extra": len(rows) - matched}
+    matched = sum(_ships(rows.get(key, ())) for key in expected)
+    extra = sum(key not in expected for key in rows)
+    counts = {"eligible": len(expected), "wms": len(rows), "matched": matched, "extra": extra}
 
     def unknown(*reasons: str) -> Reconciliation:
         return Reconciliation(verdict="unknown", at=moment(now), wms_as_of=as_of, reasons=reasons, counts=counts)
@@ -99,21 +104,23 @@ def reconcile(
         return unknown(doubt)
 
     found = _sort(expected, rows, answered, cutoffs, is_due)
-    differences = _differences(expected, copies, rows, found.sent_and_absent, answered)
+    differences = _differences(expected, copies, rows, found.lost)
+    blind = (f"orders of the platform that could not be read: {unread:,}; export names them",) if unread else ()
     return Reconciliation(
-        verdict=found.verdict,
+        verdict="unknown" if unread and found.verdict != "due" else found.verdict,
         at=moment(now),
         wms_as_of=as_of,
-        due_at=_earliest(found.due or found.in_flight or found.undecided, cutoffs),
+        due_at=_earliest(found.due or found.in_flight or [one for one, _ in found.lost], cutoffs),
         missing=tuple(sorted(one.key for one in found.due)),
         differences=tuple(sorted(differences, key=lambda one: (one.key, one.kind, one.found or ""))),
-        reasons=tuple(_reasons(found, len(expected), cutoffs, answered)),
+        reasons=(*blind, *_reasons(found, len(expected), cutoffs)),
         counts=counts
         | {
             "due": len(found.due),
             "in_flight": len(found.in_flight),
             "undecided": len(found.undecided),
             "accepted_and_absent": len(found.accepted),
+            "cancelled": len(found.cancelled),
             "late": len(found.late),
         },
     )
@@ -121,25 +128,36 @@ def reconcile(
 
 @dataclass(frozen=True, slots=True)
 class _Sorted:
-    """Eligible orders by what is to be said of them. All but ``late`` are absent from the WMS.
+    """Eligible orders by what is to be said of them. All but ``late`` are absent from the WMS, or cancelled there.
 
-    ``due``: nobody has them, and their due time has passed; ``undecided``: they went by fallback, their due time has
-    passed, and no receipt accepts or rejects them; ``accepted``: by receipt; ``in_flight``: not due yet. ``late`` ones
-    came after their due time.
+    ``due``: nobody has them, and their due time has passed. ``lost``: it has passed, and sending them is not the
+    answer; with each what is known of it: ``cancelled`` in the WMS, or the state of an order that went by fallback.
+    ``in_flight``: not due yet. ``late`` ones came after their due time.
     """
 
     due: list[Expected]
-    undecided: list[Expected]
-    accepted: list[Expected]
+    lost: list[tuple[Expected, str]]
     in_flight: list[Expected]
     late: list[Expected]
-    sent_and_absent: list[Expected]
+
+    @property
+    def cancelled(self) -> list[str]:
+        return [state for _, state in self.lost if state == "cancelled"]
+
+    @property
+    def accepted(self) -> list[str]:
+        return [state for _, state in self.lost if state in INSIDE]
+
+    @property
+    def undecided(self) -> list[str]:
+        """States of those that no receipt accepts or rejects."""
+        return [state for _, state in self.lost if state != "cancelled" and state not in INSIDE]
 
     @property
     def verdict(self) -> Verdict:
         if self.due:
             return "due"
-        if self.undecided:
+        if self.lost:
             return "unknown"
         return "late" if self.late else "in-flight" if self.in_flight else "clear"
 
@@ -151,32 +169,39 @@ def _sort(
     cutoffs: Sequence[Cutoff],
     is_due: Callable[[Expected], bool],
 ) -> _Sorted:
-    absent = [one for key, one in expected.items() if key not in rows]
-    # What went by fallback and was not rejected is not missing: another file could ship it twice.
-    to_send = [one for one in absent if answered.get(one.key, "rejected") == "rejected"]
-    sent = [one for one in absent if answered.get(one.key, "rejected") != "rejected"]
-    pending = [one for one in sent if answered[one.key] not in INSIDE]
+    absent = [
+        (one, "cancelled" if key in rows else answered.get(key, "rejected"))
+        for key, one in expected.items()
+        if not _ships(rows.get(key, ()))
+    ]
+    overdue = [(one, state) for one, state in absent if is_due(one)]
     return _Sorted(
-        due=[one for one in to_send if is_due(one)],
-        undecided=[one for one in pending if is_due(one)],
-        accepted=[one for one in sent if answered[one.key] in INSIDE],
-        in_flight=[one for one in [*to_send, *pending] if not is_due(one)],
+        # What went by fallback and was not rejected is not missing: another file could ship it twice.
+        due=[one for one, state in overdue if state == "rejected"],
+        lost=[(one, state) for one, state in overdue if state != "rejected"],
+        in_flight=[one for one, _ in absent if not is_due(one)],
         late=[one for one in expected.values() if one.key not in answered and _is_late(one, rows, cutoffs)],
-        sent_and_absent=sent,
     )
 
 
-def _reasons(found: _Sorted, eligible: int, cutoffs: Sequence[Cutoff], answered: Mapping[str, str]) -> Iterator[str]:
+def _ships(rows: Iterable[WmsRow]) -> bool:
+    """Whether the WMS has an order that it has not cancelled; it may have been entered again."""
+    return any(not _CANCELLED.match(row.state or "") for row in rows)
+
+
+def _reasons(found: _Sorted, eligible: int, cutoffs: Sequence[Cutoff]) -> Iterator[str]:
     if found.due:
         yield f"{len(found.due):,} of {eligible:,} eligible orders are not in the WMS, past their due time"
     if found.due and not cutoffs:
         yield "no cut-off is agreed: an order is due as soon as a later list does not have it"
     if found.undecided:
-        states = _tally(answered[one.key] for one in found.undecided)
+        states = _tally(found.undecided)
         yield f"{len(found.undecided):,} orders went by fallback, are not in the WMS and not decided: {states}"
     if found.accepted:
         number = f"{len(found.accepted):,} orders"
         yield f"{number} are accepted by receipt and not in the WMS: its list is older, or they were lost"
+    if found.cancelled:
+        yield f"{len(found.cancelled):,} orders are cancelled in the WMS and not on the platform: they do not ship"
     if found.late:
         yield f"{len(found.late):,} orders came to the WMS after their due time"
     if found.in_flight:
@@ -261,11 +286,10 @@ def _differences(
     expected: Mapping[str, Expected],
     copies: Mapping[str, int],
     rows: Mapping[str, Sequence[WmsRow]],
-    absent: Iterable[Expected],
-    answered: Mapping[str, str],
+    lost: Iterable[tuple[Expected, str]],
 ) -> Iterator[Difference]:
-    for one in absent:
-        yield Difference(key=one.key, kind="missing", found=answered[one.key])
+    for one, state in lost:
+        yield Difference(key=one.key, kind="missing", found=state)
     for key, number in copies.items():
         if number > 1:
             yield Difference(key=key, kind="doubled", found=f"{number} times on the platform")

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Row, bindparam, select
+from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
+from fallback.agreement import split_key
 from fallback.brand import tables
 from fallback.brand.standing import (
+    WHOLE,
     Entry,
     Standing,
     answered_orders,
@@ -36,7 +38,6 @@ from fallback.documents.receipt import INSIDE, AnsweredOrder, Receipt, Stage
 from fallback.errors import Refused, WrongUse
 
 _STAGES: tuple[Stage, ...] = ("received", "checked", "processed")
-_AT_ONCE = 500  # old builds of SQLite take at most 999 variables in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +119,38 @@ class Outbox:
     def open_keys(self, state: State) -> dict[str, Standing]:
         """Every order that was ever exported, by key: whether it must be left out now, and its last revision."""
         with self._transaction() as connection:
-            return standings(_entries(connection, state))
+            return standings(_entries(connection, _exported(state)))
 
     def answers(self, state: State) -> dict[str, str]:
         """For each order that went to the warehouse its answer, or ``sent`` while there is none: for reconciling."""
         known = self.open_keys(state)
         return {key: one.answer or "sent" for key, one in known.items() if one.status != "exported"}
 
+    def keep_template(self, order_key: str, state: State) -> None:
+        """Write down by which template keys are made; with it, a whole order and its parts are known as one.
+
+        Raises Refused ``key-template-changed`` where orders were exported under keys of another one: none of them
+        would be known again.
+        """
+        with self._transaction() as connection:
+            kept = _template(connection, state)
+            if kept == order_key:
+                return
+            exported = connection.execute(select(tables.files.c.n).where(tables.files.c.state == state).limit(1))
+            if kept is not None and exported.first():
+                raise Refused(
+                    "key-template-changed",
+                    f"the outbox knows its orders by {kept}, and the agreement now makes keys by {order_key}",
+                    hint="nothing was exported or sent; put the order_key back on both sides",
+                )
+            row = insert(tables.templates).values(state=state, order_key=order_key)
+            connection.execute(row.on_conflict_do_update(index_elements=["state"], set_={"order_key": order_key}))
+
     def register_export(self, manifest: Manifest) -> None:
         """Remember a file that was made. Older files that hold one of its orders and were never sent are superseded.
 
-        The same manifest again changes nothing; another one under the same id raises Refused ``file-changed``.
+        So are those that hold such an order whole where it comes now by fulfilment order, or the reverse. The same
+        manifest again changes nothing; another one under the same id raises Refused ``file-changed``.
         """
         with self._transaction() as connection:
             known = connection.execute(
@@ -142,8 +164,7 @@ class Outbox:
                     f"a file with the id {manifest.file_id} was exported before with other content",
                     hint="export again under a new sequence number",
                 )
-            _supersede(connection, manifest)
-            _insert(connection, manifest)
+            _supersede(connection, manifest, _insert(connection, manifest))
             if manifest.sequence > _last_sequence(connection, manifest.state):
                 _raise_sequence(connection, manifest.state, manifest.sequence)
 
@@ -179,12 +200,15 @@ class Outbox:
                 )
 
     def withdraw_sending(self, file_id: str) -> None:
-        """Take back ``begin_sending``, where it is certain that nothing of the file has reached the drop."""
+        """Take back ``begin_sending``, where it is certain that nothing of the file has reached the drop.
+
+        Where sending was begun a second time nothing is certain, and nothing is taken back: the other may have put it.
+        """
         with self._transaction() as connection:
             connection.execute(
                 tables.files.update()
-                .where(tables.files.c.file_id == file_id, tables.files.c.sent_at.is_(None))
-                .values(sending_at=None)
+                .where(tables.files.c.file_id == file_id, tables.files.c.sent_at.is_(None), tables.files.c.begun == 1)
+                .values(sending_at=None, begun=0)
             )
 
     def record_receipt(self, receipt: Receipt) -> bool:
@@ -281,13 +305,12 @@ class Outbox:
                 f"the warehouse has {file.name} already: its receipt says {heard.stage}",
                 hint="do not send it again; wait for its processed receipt, then export what is still open",
             )
-        keys = connection.execute(select(tables.orders.c.key).where(tables.orders.c.file == file.n)).scalars().all()
-        others = (one for one in _entries(connection, file.state, keys) if one.file_id != file_id)
-        if held := [one for one in standings(others).values() if one.code is not None]:
+        rivals = standings(_rivals(connection, file.state, file.n))
+        if held := [one for one in rivals.values() if one.code is not None]:
             raise Refused(
                 "order-in-flight",
-                f"{len(held):,} of {len(keys):,} orders of {file.name} are at the warehouse by another file,"
-                f" {held[0].file_id}: {_some(one.key for one in held)}",
+                f"orders of {file.name} are at the warehouse by another file, {held[0].file_id},"
+                f" whole or in part: {_some(one.key for one in held)}",
                 hint="do not send this file; `fallback collect`, then export again: what may not go is left out",
             )
         if file.superseded_by is not None:
@@ -296,10 +319,9 @@ class Outbox:
                 f"{file.name} was never sent, and the newer file {file.superseded_by} holds orders of it",
                 hint="send the newer file, or export again",
             )
-        if file.sending_at is not None:
-            return False
-        connection.execute(tables.files.update().where(tables.files.c.n == file.n).values(sending_at=at))
-        return True
+        values = {"begun": file.begun + 1, "sending_at": file.sending_at or at}
+        connection.execute(tables.files.update().where(tables.files.c.n == file.n).values(values))
+        return file.sending_at is None
 
 
 def open_outbox(path: Path, *, wait_s: float = 10.0) -> Outbox:
@@ -326,18 +348,12 @@ def _find(connection: Connection, file_id: str) -> Row[Any] | None:
     return connection.execute(select(tables.files).where(tables.files.c.file_id == file_id)).first()
 
 
-def _entries(connection: Connection, state: State, keys: Sequence[str] | None = None) -> list[Entry]:
-    """Every order of every file of a state, or those of the keys named, in the order of export."""
-    query = (
-        select(tables.orders, tables.files.c.file_id, tables.files.c.sending_at)
-        .join(tables.files, tables.files.c.n == tables.orders.c.file)
-        .where(tables.files.c.state == state)
-        .order_by(tables.files.c.n)
-    )
-    queries = [query]
-    if keys is not None:
-        parts = (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
-        queries = [query.where(tables.orders.c.key.in_(part)) for part in parts]
+def _template(connection: Connection, state: State) -> str | None:
+    query = select(tables.templates.c.order_key).where(tables.templates.c.state == state)
+    return connection.execute(query).scalar()
+
+
+def _entries(connection: Connection, query: Select[Any]) -> list[Entry]:
     return [
         Entry(
             key=row.key,
@@ -348,15 +364,35 @@ def _entries(connection: Connection, state: State, keys: Sequence[str] | None = 
             answer=row.answer,
             resend=row.resend,
         )
-        for one in queries
-        for row in connection.execute(one)
+        for row in connection.execute(query)
     ]
 
 
-def _supersede(connection: Connection, manifest: Manifest) -> None:
-    """Older files that hold an order of this one and were never sent may no longer be sent."""
-    keys = [order.key for order in manifest.orders]
-    for file_id in {entry.file_id for entry in _entries(connection, manifest.state, keys) if not entry.went}:
+def _exported(state: State) -> Select[Any]:
+    """Every order of every file of a state, in the order of export."""
+    return (
+        select(tables.orders, tables.files.c.file_id, tables.files.c.sending_at)
+        .join(tables.files, tables.files.c.n == tables.orders.c.file)
+        .where(tables.files.c.state == state)
+        .order_by(tables.files.c.n)
+    )
+
+
+def _rivals(connection: Connection, state: State, file: int) -> list[Entry]:
+    """What other files hold of a file's orders: under the same key, or whole where it is a part, or the reverse.
+
+    A part does not clash with another part of its order: each ships something else.
+    """
+    ours, theirs = tables.orders.alias(), tables.orders
+    regrouped = and_(theirs.c.base == ours.c.base, (theirs.c.group == WHOLE) != (ours.c.group == WHOLE))
+    rival = or_(theirs.c.key == ours.c.key, regrouped)
+    query = _exported(state).join(ours, rival).where(ours.c.file == file, theirs.c.file != file)
+    return _entries(connection, query.distinct())
+
+
+def _supersede(connection: Connection, manifest: Manifest, file: int) -> None:
+    """Files that hold an order of this one and were never sent may no longer be sent."""
+    for file_id in {entry.file_id for entry in _rivals(connection, manifest.state, file) if not entry.went}:
         connection.execute(
             tables.files.update()
             .where(tables.files.c.file_id == file_id, tables.files.c.superseded_by.is_(None))
@@ -364,7 +400,8 @@ def _supersede(connection: Connection, manifest: Manifest) -> None:
         )
 
 
-def _insert(connection: Connection, manifest: Manifest) -> None:
+def _insert(connection: Connection, manifest: Manifest) -> int:
+    """Enter a file and its orders; gives the row of the file."""
     row = tables.files.insert().values(
         file_id=manifest.file_id,
         state=manifest.state,
@@ -374,13 +411,18 @@ def _insert(connection: Connection, manifest: Manifest) -> None:
         manifest=manifest.to_json(),
         made_at=manifest.created_at,
     )
-    file = connection.execute(row.returning(tables.files.c.n)).scalar_one()
-    content = [
-        {"file": file, "key": order.key, "revision": order.revision, "fingerprint": order.fingerprint}
-        for order in manifest.orders
-    ]
+    file: int = connection.execute(row.returning(tables.files.c.n)).scalar_one()
+    template = _template(connection, manifest.state)
+    content = []
+    for order in manifest.orders:
+        base, group = (split_key(template, order.key) if template else None) or (None, None)
+        content.append(
+            {"file": file, "key": order.key, "base": base, "group": group}
+            | {"revision": order.revision, "fingerprint": order.fingerprint}
+        )
     if content:
         connection.execute(tables.orders.insert(), content)
+    return file
 
 
 def _receipts(connection: Connection, file: int, stage: Stage) -> list[Receipt]:
@@ -399,6 +441,9 @@ def _heard(connection: Connection, file: int) -> Receipt | None:
 def _answer(connection: Connection, file: int, manifest: Manifest, receipt: Receipt, current: Receipt | None) -> None:
     """Enter the answers of a processed receipt, unless ``current``, the one that held so far, stands."""
     answers = answered_orders(manifest, receipt)
+    sent = manifest.files[0].sha256
+    if current is not None and current.file.sha256 == sent != receipt.file.sha256:
+        raise _foreign(receipt, f"it is about other bytes than {current.receipt_id}, which answers for what was sent")
     if current is not None and receipt.supersedes != current.receipt_id:
         if current.supersedes != receipt.receipt_id and _meaning(answers) != _meaning(
             answered_orders(manifest, current)

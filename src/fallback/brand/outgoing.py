@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fallback.agreement import Agreement
 from fallback.brand.outbox import Outbox
-from fallback.brand.standing import Standing
+from fallback.brand.standing import Grouping, Standing, grouping
 from fallback.delivery.drop import safe_name, sha256
 from fallback.documents.base import MANIFEST_SUFFIX, Counts, State, joint_sha256, moment
 from fallback.documents.manifest import (
@@ -36,7 +35,7 @@ from fallback.mapping import load_mapping
 from fallback.platforms.base import Eligibility
 from fallback.platforms.population import Population, read_orders
 from fallback.records.order import Order, fingerprint
-from fallback.validation.checks import DRILL_FILE, DRILL_ORDER
+from fallback.validation.checks import DRILL_FILE, DRILL_ORDER, belongs
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +97,12 @@ def export(
         sequence: the number of the file, where the outbox shall not give it.
 
     The file is written, read back and compared before it gets its name. Raises FallbackError where there is no payload
-    or the limits of the agreement are passed, Refused ``marker-wrong`` where drill and live orders mix.
+    or the limits of the agreement are passed; Refused ``marker-wrong`` where drill and live orders mix, or
+    ``key-template-changed`` where keys are made otherwise than those in the outbox.
     """
     terms = agreement.eligibility
     fmt = agreement.open_format()
+    outbox.keep_template(agreement.format.order_key, state)
     population = read_orders(
         payloads, brand=agreement.brand, platform=platform, eligibility=terms, now=now, show_values=show_values
     )
@@ -189,6 +190,7 @@ def export_plain(
     written = write(format, population.orders, show_values=show_values)
     findings = (*population.findings, *written.findings)
     excluded = Counter(one.code for one in population.excluded)
+    excluded["refused-here"] += population.nameless
     excluded["refused-here"] += len(population.orders) - len(written.orders)
     path = digest = None
     if written.orders:
@@ -240,6 +242,10 @@ class _Desk:
             )
             for one in population.excluded
         ]
+        # Orders without a name count too: included and excluded are the whole population.
+        self.excluded += [
+            ExcludedOrder(key=f"unread:{number}", code="refused-here") for number in range(1, population.nameless + 1)
+        ]
 
     def leave_out(self, order: Order, code: str) -> None:
         self.excluded.append(ExcludedOrder(key=self.agreement.key(order), code=code))
@@ -249,20 +255,20 @@ class _Desk:
         chosen = []
         told: set[str] = set()
         keys = Counter(self.agreement.key(order) for order in self.population.orders)
+        at_warehouse = self._groupings(key for key, one in self.standing.items() if one.code is not None)
+        here = self._groupings(keys)
         for order in self.population.orders:
             key = self.agreement.key(order)
             standing = self.standing.get(key)
+            grouped = grouping(self.agreement.base_key(key))
             mapped = mapping.apply(order)
             if standing is not None and standing.code is not None:
                 self.leave_out(order, standing.code)
-            elif standing is None and self._grouped_otherwise(order):
+            elif grouped is not None and grouped.other in at_warehouse:
                 self.leave_out(order, "group-changed")
-            elif keys[key] > 1:
+            elif keys[key] > 1 or (grouped is not None and grouped.other in here):
                 if key not in told:
-                    found, expected = f"{keys[key]} orders of the key {key}", "one"
-                    self.findings.append(
-                        Finding("order-doubled", order=order.order_number, found=found, expected=expected)
-                    )
+                    self._tell_doubled(order, key, keys[key])
                 told.add(key)
                 self.leave_out(order, "refused-here")
             elif isinstance(mapped, list):
@@ -277,27 +283,14 @@ class _Desk:
                 chosen.append(mapped)
         return chosen
 
-    def _grouped_otherwise(self, order: Order) -> bool:
-        """Whether the order went before as a whole and comes now by fulfilment order, or the reverse.
+    def _groupings(self, keys: Iterable[str]) -> frozenset[Grouping]:
+        """How these orders are told: the platform can say one whole or by fulfilment order, and the keys differ."""
+        told = (grouping(self.agreement.base_key(key)) for key in keys)
+        return frozenset(one for one in told if one is not None)
 
-        The platform says the same order in two ways, the keys differ, and no other fence would see it.
-        """
-        if not self.agreement.format.order_key.endswith(":{group}"):
-            return False
-        return self._whole_before(order) if order.group != "0" else self._parts_before(order)
-
-    def _whole_before(self, order: Order) -> bool:
-        before = self.standing.get(self.agreement.key(order.model_copy(update={"group": "0"})))
-        return before is not None and before.code is not None
-
-    def _parts_before(self, order: Order) -> bool:
-        return self.agreement.key(order).rpartition(":")[0] in self.sent_in_parts
-
-    @cached_property
-    def sent_in_parts(self) -> frozenset[str]:
-        """Keys without their group, of orders that are at the warehouse, or may be, by fulfilment order."""
-        parts = (key.rpartition(":") for key, one in self.standing.items() if one.code is not None)
-        return frozenset(base for base, _, group in parts if group != "0")
+    def _tell_doubled(self, order: Order, key: str, copies: int) -> None:
+        found = f"{copies} orders of the key {key}" if copies > 1 else f"{key} whole and by fulfilment order"
+        self.findings.append(Finding("order-doubled", order=order.order_number, found=found, expected="one"))
 
     def _too_large(self, order: Order) -> bool:
         most = self.agreement.limits.max_units_per_order
@@ -345,11 +338,11 @@ class _Desk:
 def _same_state(orders: Sequence[Order], state: State) -> None:
     """Drill and live never mix, whichever way it was tried."""
     for order in orders:
-        marked = order.order_number.startswith(DRILL_ORDER), order.order_id.startswith(DRILL_ORDER)
-        if marked != (state == "drill",) * 2:
+        if not belongs(order, state):
+            marked = "is not" if state == "drill" else "is"
             raise Refused(
                 "marker-wrong",
-                f"order {order.order_number} {'is' if any(marked) else 'is not'} a drill's, and the export is {state}",
+                f"order {order.order_number} {marked} a drill's, and the export is {state}",
                 hint=f"a drill's orders carry {DRILL_ORDER} on number and id, live ones never do",
             )
 

@@ -31,7 +31,8 @@ class Sent:
     """Proof that a fallback file is on the drop: of its manifest, and of each of its data files.
 
     ``confirmed``: whether it is the proof that the agreement asks for; a drop that can only compare sizes is not one
-    that reads back. ``findings`` are warnings.
+    that reads back. ``findings`` are warnings. ``integration`` is what the manifest says of it: while it is live the
+    warehouse does not load by itself.
     """
 
     file_id: str
@@ -39,6 +40,7 @@ class Sent:
     manifest: Delivered
     data: tuple[Delivered, ...]
     confirmed: bool
+    integration: str = "live"
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -57,14 +59,15 @@ def send(path: Path, *, agreement: Agreement, drop: Drop, outbox: Outbox, now: C
     same bytes are found there.
 
     Raises WrongUse for a file that the outbox did not make; Refused ``file-size-differs``, ``file-hash-differs``,
-    ``file-changed``, ``agreement-differs``, ``marker-wrong``, ``order-in-flight``, ``file-superseded`` or
-    ``name-taken``; FallbackError as the drop and the outbox do.
+    ``file-changed``, ``agreement-differs``, ``marker-wrong``, ``key-template-changed``, ``order-in-flight``,
+    ``file-superseded`` or ``name-taken``; FallbackError as the drop and the outbox do.
     """
     path = _first_file(path, agreement)
     manifest = _manifest_beside(path)
     data = [(entry.name, _read_as_declared(path.parent / entry.name, entry)) for entry in manifest.files]
     findings = _check_agreement(manifest, agreement)
     _check_marker(manifest, drop.state, drop.title)
+    outbox.keep_template(agreement.format.order_key, manifest.state)
     _check_outbox(manifest, outbox)
 
     first = outbox.begin_sending(manifest.file_id, now())
@@ -87,6 +90,7 @@ def send(path: Path, *, agreement: Agreement, drop: Drop, outbox: Outbox, now: C
         manifest=proofs[manifest.name],
         data=tuple(proofs[name] for name, _ in data),
         confirmed=agreement.delivery.proof == "size" or all(one.proof == "read-back" for one in proofs.values()),
+        integration=manifest.integration.state,
         findings=findings,
     )
 

@@ -12,7 +12,28 @@ from fallback.documents.receipt import INSIDE, AnsweredOrder, OrderState, Reason
 OutboxStatus = Literal["exported", "sent", "answered"]
 LeftOut = Literal["already-sent", "already-accepted", "awaiting-decision"]
 
+WHOLE = "0"
+"""The group of an order that the platform does not name by its fulfilment orders."""
+
 _WEIGHT: dict[LeftOut | None, int] = {"already-accepted": 3, "already-sent": 2, "awaiting-decision": 1, None: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """One order as the platform tells it: ``base`` is its key without the group; ``whole``, or a part of it."""
+
+    base: str
+    whole: bool
+
+    @property
+    def other(self) -> Grouping:
+        """The same order told the other way: what ships under both, ships twice. Parts do not clash with parts."""
+        return Grouping(self.base, not self.whole)
+
+
+def grouping(split: tuple[str, str] | None) -> Grouping | None:
+    """Of what ``Agreement.base_key`` makes of a key; None where it makes nothing of it."""
+    return None if split is None else Grouping(split[0], split[1] == WHOLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from fallback.documents.base import moment
 from fallback.errors import FallbackError
 from fallback.records.values import write_instant
 
-VERSION = 1
+VERSION = 2
 """The version of the tables, kept in the file's ``user_version``."""
 
 
@@ -59,6 +59,13 @@ sequences = Table(
     Column("last", Integer, nullable=False),
 )
 
+templates = Table(
+    "templates",
+    _schema,
+    Column("state", String, primary_key=True),
+    Column("order_key", String, nullable=False),
+)
+
 files = Table(
     "files",
     _schema,
@@ -71,6 +78,7 @@ files = Table(
     Column("manifest", String, nullable=False),
     Column("made_at", _Instant, nullable=False),
     Column("sending_at", _Instant),
+    Column("begun", Integer, nullable=False, default=0),
     Column("sent_at", _Instant),
     Column("proof", String),
     Column("superseded_by", String),
@@ -81,11 +89,14 @@ orders = Table(
     _schema,
     Column("file", Integer, ForeignKey("files.n"), primary_key=True),
     Column("key", String, primary_key=True),
+    Column("base", String),
+    Column("group", String),
     Column("revision", Integer, nullable=False),
     Column("fingerprint", String, nullable=False),
     Column("answer", String),
     Column("resend", String),
     Index("orders_by_key", "key"),
+    Index("orders_by_base", "base"),
 )
 
 receipts = Table(

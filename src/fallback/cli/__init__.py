@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import importlib
 import os
@@ -134,11 +135,21 @@ def _run(args: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: stopped by hand; start it again, it goes on where it was", err=True)
         return 130
-    except Exception as error:
-        if sys.flags.dev_mode:
-            raise
-        _tell(_fault(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _told(error)
+        _tell(FallbackError("file-unwritable", "the output cannot be written: there is no space left"))
         return FallbackError.exit_code
+    except Exception as error:
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """A fault of our own; in development mode, its traceback."""
+    if sys.flags.dev_mode:
+        raise error
+    _tell(_fault(error))
+    return FallbackError.exit_code
 
 
 def _tell(error: FallbackError) -> None:

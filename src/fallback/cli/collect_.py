@@ -27,6 +27,7 @@ def command(agreement: Path | None, drill: bool, as_json: bool) -> int:
     from fallback.brand.sending import collect
     from fallback.delivery import open_drop
     from fallback.render.text import receipt_text
+    from fallback.render.words import count
 
     terms = load_agreement(agreement)
     of_side(terms, "brand")
@@ -56,7 +57,7 @@ def command(agreement: Path | None, drill: bool, as_json: bool) -> int:
         if answer.new:
             click.echo(receipt_text(answer.receipt))
     for problem in collected.problems:
-        say(f"{problem.code}: {problem.name}: {problem.text}")
+        say(f"{problem.code}: {problem.name}: {problem.text}\n  `fallback explain {problem.code}`")
     for note in collected.notes:
         say(f"passed over: {note}")
     for waiting in collected.open:
@@ -65,7 +66,9 @@ def command(agreement: Path | None, drill: bool, as_json: bool) -> int:
     if collected.open:
         say("  hint: do not send it again; collect again, then call the warehouse's contact")
     elif collected.not_inside:
-        say(f"{len(collected.not_inside):,} orders are not in the warehouse: correct them, then export again")
+        say(f"not in the warehouse: {count(len(collected.not_inside), 'order')}; next: `fallback status`")
+    elif not collected.answers and not collected.problems:
+        say("nothing was sent yet, and nothing is to be collected")
     elif not collected.problems:
         say(f"every sent file is answered ({len(collected.answers):,}), every order is in the warehouse")
     return collected.exit_code

@@ -37,7 +37,24 @@ class Instant(click.ParamType[datetime]):
             self.fail("expected a date and time such as 2026-11-23T14:00:00Z", param, ctx)
         if instant.tzinfo is None:
             self.fail("the offset from UTC is missing: write 2026-11-23T14:00:00Z or +01:00", param, ctx)
+        if not 1971 <= instant.year <= 2998:
+            self.fail("expected a year between 1971 and 2998", param, ctx)
         return instant.replace(microsecond=0)
+
+
+class PersonName(click.ParamType[str]):
+    """The name of a person who answers for something: it stands in receipts and manifests, so it names somebody."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).strip()
+        if not text or len(text) > 80 or not text.isprintable():
+            self.fail("expected the name of a person, at most 80 printable characters", param, ctx)
+        return text
+
+
+MOST_SEQUENCE = 999_999_999
 
 
 def agreement_option(command: Command) -> Command:

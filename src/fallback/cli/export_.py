@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fallback.cli.common import (
+    MOST_SEQUENCE,
+    PersonName,
     agreement_option,
     at_option,
     emit,
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
 @click.option("--platform", help="The platform, where it shall not be guessed from the payload.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write to.")
 @at_option
-@click.option("--sequence", type=click.IntRange(1), help="The number of the file, where the outbox shall not give it.")
+@click.option(
+    "--sequence",
+    type=click.IntRange(1, MOST_SEQUENCE),
+    help="The number of the file, where the outbox shall not give it.",
+)
 @click.option(
     "--integration",
     type=click.Choice(["paused", "down", "live"]),
@@ -40,7 +46,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="What is known of the integration. While it is live the warehouse does not load.",
 )
-@click.option("--confirmed-by", help="Who has confirmed that the integration is paused or down.")
+@click.option(
+    "--confirmed-by",
+    type=PersonName(),
+    metavar="NAME",
+    help="Who has confirmed that the integration is paused or down.",
+)
 @show_values_option
 @json_option
 def command(

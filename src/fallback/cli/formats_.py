@@ -41,7 +41,8 @@ def list_(as_json: bool) -> int:
 
     formats = [load_format(name) for name in shipped()]
     if as_json:
-        emit([{"name": f.name, "version": f.version, "title": f.title, "sha256": f.sha256} for f in formats])
+        listed = [{"name": f.name, "version": f.version, "title": f.title, "sha256": f.sha256} for f in formats]
+        emit({"schema": "fallback.formats/1", "formats": listed})
     else:
         for fmt in formats:
             click.echo(f"{fmt.name:28} {fmt.kind:11} {fmt.layout:14} {fmt.title}")
@@ -65,7 +66,7 @@ def show(name: str, as_json: bool) -> int:
 
     fmt = load_format(name)
     if as_json:
-        emit(fmt.model_dump(mode="json"))
+        emit({"schema": "fallback.format/1", "sha256": fmt.sha256, **fmt.model_dump(mode="json")})
     else:
         click.echo(describe(fmt), nl=False)
     return 0
@@ -105,7 +106,7 @@ def check(name: str, as_json: bool) -> int:
             raise FallbackError("format-invalid", f"{fmt.name}: what it writes does not read back as it was")
     refused = sorted(codes_found)
     if as_json:
-        emit({"name": fmt.name, "version": fmt.version, "sha256": fmt.sha256, "sound": True, "refused": refused})
+        emit({"schema": "fallback.soundness/1", **fmt.ref.model_dump(), "sound": True, "refused": refused})
         return 0
     tried = f"{fitting} sample orders read back as written" if orders else "it is read and never written"
     click.echo(f"{fmt.name} version {fmt.version} is sound: {tried}")

@@ -82,16 +82,18 @@ Free Shipping,STD,,
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--side", type=click.Choice(["brand", "warehouse"]), default="brand", show_default=True)
+@click.option(
+    "--side", type=click.Choice(["brand", "warehouse"]), default="brand", show_default=True, help="Whose folder it is."
+)
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Take this agreement instead of writing one.")
 @click.option("--brand", help="The brand's code, such as acme.")
 @click.option("--warehouse", help="The warehouse's code, such as northdock.")
-@click.option("--format", "format_name", help="A shipped format, or a format.toml.", show_default="order-lines-csv")
+@click.option("--format", "format_name", help="A shipped format, or a format.toml; else order-lines-csv.")
 @click.option("--drop", help="folder:PATH, or sftp://USER@HOST:PORT/FOLDER where FOLDER holds in/ and out/.")
 @click.option("--host-key", help="The server's SHA256 fingerprint, told over a trusted channel.")
 @click.option("--key-file", help="This machine's SSH key, for sftp.")
-@click.option("--cutoff", help="The daily cut-off, in the warehouse's zone.", show_default="14:00")
-@click.option("--zone", help="The warehouse's IANA time zone.", show_default="UTC")
+@click.option("--cutoff", help="The daily cut-off, in the warehouse's zone; else 14:00.")
+@click.option("--zone", help="The warehouse's IANA time zone; else UTC.")
 @json_option
 def command(
     folder: Path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fallback.cli.common import (
+    PersonName,
     agreement_option,
     emit,
     item_list,
@@ -20,6 +21,7 @@ from fallback.cli.common import (
 
 if TYPE_CHECKING:
     from fallback.documents.base import State
+    from fallback.warehouse.inbox import Received
 
 
 @click.command("receive")
@@ -29,10 +31,17 @@ if TYPE_CHECKING:
 @click.option(
     "--integration-live",
     "live_by",
+    type=PersonName(),
     metavar="NAME",
-    help="Load although the integration is not confirmed as paused; NAME answers for it and stands in the receipt.",
+    help="Load although no pause of the integration is confirmed, or the system's list is too old; NAME answers for it "
+    "and stands in the receipt.",
 )
-@click.option("--person", help="Who receives; stands in the receipts. By default the one of local.toml.")
+@click.option(
+    "--person",
+    type=PersonName(),
+    metavar="NAME",
+    help="Who receives; stands in the receipts. By default the one of local.toml.",
+)
 @click.option(
     "--html",
     "html_out",
@@ -60,7 +69,6 @@ def command(
       fallback receive --person "S. Lead"
     """
     from fallback.delivery import open_drop
-    from fallback.render.text import receipt_text
     from fallback.warehouse.inbox import receive
     from fallback.warehouse.ledger import ledger_of
     from fallback.warehouse.wms import open_wms
@@ -80,12 +88,6 @@ def command(
             integration_live_by=live_by,
             person=person or terms.local.person,
         )
-    if html_out:
-        from fallback.files import write_file
-        from fallback.render.html import receipt_html
-
-        for receipt in received.processed:
-            write_file(html_out / f"{receipt.name}.html", receipt_html(receipt).encode(), replace=True)
     if as_json:
         emit(
             {
@@ -94,11 +96,23 @@ def command(
                 "notes": [{"kind": one.kind, "file": one.name, "code": one.code} for one in received.notes],
             }
         )
-        return received.exit_code
+    else:
+        _say_all(received)
+    if html_out:  # last: what is loaded is told, whatever becomes of the pages
+        from fallback.files import write_file
+        from fallback.render.html import receipt_html
+
+        for receipt in received.processed:
+            write_file(html_out / f"{receipt.name}.html", receipt_html(receipt).encode(), replace=True)
+    return received.exit_code
+
+
+def _say_all(received: Received) -> None:
+    from fallback.render.text import receipt_text
+
     for receipt in received.processed:
         click.echo(receipt_text(receipt))
     for note in received.notes:
         say(f"{note.code}: {note.text}\n  `fallback explain {note.code}`")
     if not received.receipts and not received.notes:
         say("nothing is waiting in the drop")
-    return received.exit_code

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fallback.cli.common import Instant, agreement_option, at_option, emit, json_option, load_agreement, wall_clock
+from fallback.cli.common import Instant, agreement_option, at_option, emit, json_option, load_agreement, say, wall_clock
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The warehouse's list: a CSV with keys, or the folder of its file loader.",
 )
-@click.option("--wms-as-of", type=Instant(), help="When that list was taken. By default when the file last changed.")
+@click.option("--wms-as-of", type=Instant(), help="When that list was taken; the date of a CSV file is no proof.")
 @at_option
 @agreement_option
 @json_option
@@ -44,11 +44,11 @@ def command(
 ) -> int:
     """Platform against WMS, by key: what is missing, and is the fallback due?
 
-    Exit code 0 clear or still in flight, 1 late, 5 due, 6 cannot tell.
+    Exit code 0 clear or still in flight, 1 late or the two sides differ, 5 due, 6 cannot tell.
 
     \b
     Example:
-      fallback reconcile --platform orders.json --wms wms-orders.csv
+      fallback reconcile --platform orders.json --wms wms-orders.csv --wms-as-of 2026-11-23T15:05:00Z
     """
     from fallback.brand.outbox import open_outbox
     from fallback.brand.outgoing import crosswalk
@@ -79,6 +79,7 @@ def command(
         cutoffs=terms.cutoffs,
         monitoring=terms.monitoring,
         now=now,
+        unread=population.unread,
     )
     if as_json:
         emit(result.model_dump(mode="json", by_alias=True))
@@ -88,7 +89,10 @@ def command(
 
 
 def _snapshot(wms: Path, as_of: datetime | None, terms: Agreement, now: datetime) -> WmsSnapshot:
-    """The warehouse's list: a CSV as old as the file, or what the file loader's folder holds at this moment."""
+    """The warehouse's list: a CSV, or what the system has written back to its loader's folder.
+
+    Where it writes nothing back, what was handed over to it counts as there, and it is said.
+    """
     from fallback.errors import FallbackError
     from fallback.reconciliation import WmsRow, WmsSnapshot, read_wms_extract
 
@@ -98,11 +102,17 @@ def _snapshot(wms: Path, as_of: datetime | None, terms: Agreement, now: datetime
         if not (wms / "loaded").is_dir():
             hint = "name the folder of local.toml's [wms], or the warehouse's list as a CSV file"
             raise FallbackError("extract-unusable", f"{wms}: not the folder of a file loader", hint=hint)
-        rows = (WmsRow(one.key, one.fingerprint, one.state) for one in FileWms(wms, create=False).all().values())
-        return WmsSnapshot(tuple(rows), as_of or now)
+        system = FileWms(wms, create=False)
+        listed_at = system.listed_at()
+        if listed_at is None:
+            say(f"{wms} has no orders.csv: what was handed over counts as there, and the system has not confirmed it")
+        rows = (WmsRow(one.key, one.fingerprint, one.state) for one in system.listed().values())
+        return WmsSnapshot(tuple(rows), as_of or listed_at or now)
     try:
         data = wms.read_bytes()
-        changed = datetime.fromtimestamp(wms.stat().st_mtime, UTC).replace(microsecond=0)
     except OSError as error:
         raise FallbackError("file-unreadable", f"{wms}: {error.strerror or 'cannot be read'}") from None
-    return read_wms_extract(data, wms.name, terms, as_of or changed)
+    snapshot = read_wms_extract(data, wms.name, terms, as_of)
+    if as_of is None:
+        say(f"{wms.name} does not say when it was taken: ask the warehouse, and give it with --wms-as-of")
+    return snapshot

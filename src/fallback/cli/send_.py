@@ -51,6 +51,9 @@ def command(file: Path, agreement: Path | None, drill: bool, as_json: bool) -> i
         done = "was there already" if one.already else "delivered"
         compared = "every byte read back" if one.proof == "read-back" else "size compared only"
         click.echo(f"{done}: {one.name}, {one.bytes:,} bytes, sha256 {one.sha256[:12]}, {compared}")
+    if sent.integration == "live":
+        say("the manifest says that the integration is live: the warehouse will not load the file by itself")
+        say("  pause the integration, call the warehouse and say so; they load it by name with --integration-live")
     say(f"on {title}; next: `fallback collect` fetches the warehouse's receipts")
     return sent.exit_code
 

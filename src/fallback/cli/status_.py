@@ -97,7 +97,7 @@ def _brand(terms: Agreement) -> dict[str, Any]:
     elif summary.rejected:
         step = "correct the orders in the shop, then: fallback export PAYLOAD"
     else:
-        step = "fallback reconcile --platform PAYLOAD --wms WMS-LIST.csv"
+        step = "fallback reconcile --platform PAYLOAD --wms WMS-LIST.csv --wms-as-of INSTANT"
     counts = {"made": len(summary.made), "open": len(summary.open), "rejected": len(summary.rejected)}
     counts |= {"awaiting": len(summary.awaiting), "accepted": len(summary.accepted)}
     return {"lines": lines, "counts": counts, "next": step}

@@ -43,13 +43,14 @@ def command(
 ) -> int:
     """Check files: which of their orders may be loaded?
 
-    Reads NAME.manifest.json beside each file; FILES - reads standard input. Of a pair of files either stands for both.
-    Exit code 0 when every order may be loaded, else 1. With --json, several files give one list of reports.
+    Reads NAME.manifest.json beside each file; - is standard input. Of a pair of files either stands for both. Exit code
+    0 when every order may be loaded, else 1. With --json, several files give one list of reports. What --orders,
+    --accepted and --html write never takes the place of another file.
 
     \b
     Examples:
       fallback validate ACME_ORDERS_20261123T140000Z_000001.csv --format order-lines-csv
-      fallback validate outgoing/*.csv --html report.html
+      fallback validate damaged.csv --skus items.txt --html report.html
     """
     outputs = [path for path in (orders_out, accepted_out, html_out) if path is not None]
     if format_name and agreement:
@@ -119,13 +120,13 @@ def _write(
     code = 0
     if orders:
         text = "".join(order.model_dump_json() + "\n" for order in report.orders)
-        write_file(orders, text.encode(), replace=True)
+        write_file(orders, text.encode())
     if accepted:
         made = write(fmt, report.orders, codes=terms.codes if terms else None, key=terms.key if terms else None)
         for finding in made.findings:
             say(finding_text(finding))
             code = 1
-        write_parts(accepted, made, fmt, replace=True)
+        write_parts(accepted, made, fmt)
     if html:
-        write_file(html, report_html(report).encode(), replace=True)
+        write_file(html, report_html(report).encode())
     return code

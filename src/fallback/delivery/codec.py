@@ -8,7 +8,7 @@ Source: draft-ietf-secsh-filexfer-02; the extension ``fsync@openssh.com``: OpenS
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,12 +62,13 @@ class Attributes:
 
 
 class Session:
-    """One SFTP session on an open channel. ``progress`` is called at every answer, so that silence can be noticed.
+    """One SFTP session on an open channel. ``progress`` is called at every answer with the number of bytes that it
+    carries or confirms, so that silence can be noticed, and a server that answers next to nothing for ever.
 
     Methods raise StatusError for what the server refuses; ProtocolError, EOFError or OSError when the session is lost.
     """
 
-    def __init__(self, channel: Channel, progress: Callable[[], None]) -> None:
+    def __init__(self, channel: Channel, progress: Callable[[int], None]) -> None:
         self._channel = channel
         self._progress = progress
         self._received = bytearray()
@@ -120,7 +121,10 @@ class Session:
         try:
             while len(found) <= _LONGEST_LISTING:
                 answer = self._ask(_NAME, _READDIR, _bytes(handle))
-                for _ in range(answer.number()):
+                number = answer.number()
+                if number == 0:
+                    raise ProtocolError  # the end is a status; this could go on for ever
+                for _ in range(number):
                     name = answer.text()
                     answer.text()  # the line that `ls -l` would print
                     found.append((name, answer.attributes()))
@@ -133,7 +137,7 @@ class Session:
 
     def write(self, handle: bytes, data: bytes) -> None:
         """Write a file from its beginning. Raises StatusError with the first refusal, after all answers are in."""
-        waiting: set[int] = set()
+        waiting: dict[int, int] = {}
         refused: int | None = None
         view = memoryview(data)
         offsets = iter(range(0, len(data), CHUNK))
@@ -141,18 +145,21 @@ class Session:
         while offset is not None or waiting:
             if offset is not None and refused is None and len(waiting) < WRITES_IN_FLIGHT:
                 piece = view[offset : offset + CHUNK]
-                waiting.add(self._request(_WRITE, _bytes(handle), struct.pack(">QI", offset, len(piece)), piece))
+                number = self._request(_WRITE, _bytes(handle), struct.pack(">QI", offset, len(piece)), piece)
+                waiting[number] = len(piece)
                 offset = next(offsets, None)
                 if not self._channel.recv_ready():
                     continue
             elif not waiting:
                 break
             kind, answer = self._packet()
-            waiting.remove(_known(answer.number(), waiting))
+            length = waiting.pop(_known(answer.number(), waiting))
             if kind != _STATUS:
                 raise ProtocolError
             status = answer.number()
-            if status != OK and refused is None:
+            if status == OK:
+                self._progress(length)
+            elif refused is None:
                 refused = status
         if refused is not None:
             raise StatusError(refused)
@@ -230,7 +237,7 @@ class Session:
         if not 1 <= length <= _LONGEST_ANSWER:
             raise ProtocolError
         answer = _Answer(self._take(length - 1))
-        self._progress()
+        self._progress(length)
         return kind, answer
 
     def _take(self, size: int) -> bytes:
@@ -292,7 +299,7 @@ def _text(value: str) -> bytes:
     return _bytes(value.encode())
 
 
-def _known(number: int, waiting: set[int] | dict[int, tuple[int, int]]) -> int:
+def _known(number: int, waiting: Container[int]) -> int:
     if number not in waiting:
         raise ProtocolError
     return number

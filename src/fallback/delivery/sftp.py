@@ -133,7 +133,7 @@ class SftpDrop:
                 try:
                     self._upload(session, folder, part, data)
                     self._prove(session, part, data)
-                    self._publish(session, folder, name, part, final)
+                    self._publish(session, folder, name, part, final, data)
                 except (StatusError, _NotWholeError) as error:
                     with suppress(StatusError):
                         session.remove(part)
@@ -212,7 +212,7 @@ class SftpDrop:
         if self._connection is None:
             self._connection = connect(self._server)
         watchdog = self._connection.watchdog
-        watchdog.feed()
+        watchdog.begin()
         try:
             yield self._connection.session
         except LOST as error:
@@ -264,9 +264,13 @@ class SftpDrop:
         if not whole:
             raise _NotWholeError("what arrived is not what was sent")
 
-    def _publish(self, session: Session, folder: Folder, name: str, part: str, final: str) -> None:
+    def _publish(self, session: Session, folder: Folder, name: str, part: str, final: str, data: bytes) -> None:
+        with suppress(StatusError):
+            session.lstat(final)
+            raise _NotWholeError("somebody else has put a file there meanwhile")
         try:
             session.rename(part, final)
+            replaced = self._was_replaced(session, final, data)
         except LOST as error:
             self.close()
             raise NotConfirmed(
@@ -275,6 +279,23 @@ class SftpDrop:
                 "it may be there",
                 hint="do not export again and do not send it twice: wait for the receipt, or look into the folder",
             ) from error
+        if replaced:
+            raise NotConfirmed(
+                "not-confirmed",
+                f"{self.title}: {self._place(folder, name)} got its name, and another file has replaced it",
+                hint="call the warehouse: it may have taken either; and somebody else sends under these names",
+            )
+
+    def _was_replaced(self, session: Session, final: str, data: bytes) -> bool:
+        """Whether something else has our name now: there are servers whose rename replaces. A file that is no longer
+        there, or not ours to read any more, was taken by the warehouse."""
+        try:
+            size = session.lstat(final).size
+            return size != len(data) or (self._proof != "size" and _read(session, final, size, size) != data)
+        except FileChangedError:
+            return True
+        except StatusError:
+            return False
 
     def _is_there(self, session: Session, folder: Folder, name: str, data: bytes) -> bool:
         """Whether the file is there with these bytes. Raises Refused ``name-taken`` where something else is."""

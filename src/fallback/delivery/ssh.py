@@ -78,21 +78,34 @@ class Connection:
         _hang_up(self._transport)
 
 
+_PATIENCE = 10  # so many times the limit of a silence is what an operation may take
+_SLOWEST = 1_000  # bytes a second, for what it carries beyond that
+
+
 class Watchdog:
-    """Shuts a socket when it is not fed for ``limit`` seconds: every wait on it, in whatever state, then ends."""
+    """Shuts a socket when it is not fed for ``limit`` seconds: every wait on it, in whatever state, then ends.
+
+    An operation as a whole has its end too, which what it carries puts off: crumbs do not keep it going for ever.
+    """
 
     def __init__(self, sock: socket.socket, limit: float) -> None:
         self.barked = False
         self._sock = sock
         self._limit = limit
-        self._deadline = monotonic() + limit
+        self.begin()
         self._stopped = Event()
         self._thread = Thread(target=self._watch, name="fallback-watchdog", daemon=True)
         self._thread.start()
 
-    def feed(self) -> None:
-        """Something has come from the server, or something new begins."""
+    def begin(self) -> None:
+        """Something new begins."""
+        self._end = monotonic() + _PATIENCE * self._limit
         self._deadline = monotonic() + self._limit
+
+    def feed(self, size: int) -> None:
+        """Something of so many bytes has come from the server, or is confirmed by it."""
+        self._end += size / _SLOWEST
+        self._deadline = min(monotonic() + self._limit, self._end)
 
     def rest(self) -> None:
         """Nothing is awaited from the server."""
@@ -155,24 +168,31 @@ def known_keys(lines: Iterable[str], host: str, port: int) -> tuple[frozenset[st
     """The fingerprints that known_hosts lines hold for a server, and those that they mark as revoked.
 
     Hashed names are understood. Lines of authorities, patterns and damaged lines are passed over: a server that only
-    they know is unknown.
+    they know is unknown. A key that is revoked is so for every server, whichever its line names. A server may have
+    several keys of one kind, as while it changes them.
     """
-    known, revoked = HostKeys(), HostKeys()
+    known: set[str] = set()
+    revoked: set[str] = set()
+    name = host if port == 22 else f"[{host}]:{port}"
     for text in lines:
-        marker, _, rest = text.strip().partition(" ") if text.startswith("@") else ("", "", text.strip())
-        if marker not in ("", "@revoked") or not rest or rest.startswith("#"):
+        words = text.split()
+        marker = words.pop(0) if words and words[0].startswith("@") else None
+        if marker not in (None, "@revoked") or not words or words[0].startswith("#"):
             continue
         with suppress(paramiko.SSHException, InvalidHostKey):
-            entry = HostKeyEntry.from_line(" ".join(rest.split()))
-            if entry is not None and entry.hostnames and entry.key:
-                for name in entry.hostnames:
-                    (revoked if marker else known).add(name, entry.key.get_name(), entry.key)
-    name = host if port == 22 else f"[{host}]:{port}"
+            entry = HostKeyEntry.from_line(" ".join(words))
+            if entry is None or not entry.hostnames or not entry.key:
+                continue
+            if marker:
+                revoked.add(entry.key.fingerprint)
+            elif any(_is_name(shown, name) for shown in entry.hostnames):
+                known.add(entry.key.fingerprint)
+    return frozenset(known), frozenset(revoked)
 
-    def of(book: HostKeys) -> frozenset[str]:
-        return frozenset(key.fingerprint for key in (book.lookup(name) or {}).values())
 
-    return of(known), of(revoked)
+def _is_name(shown: str, name: str) -> bool:
+    """Whether a name in known_hosts, which may be hashed, is this server's."""
+    return shown == name or (shown.startswith("|1|") and HostKeys.hash_host(name, shown) == shown)
 
 
 class _OtherHostKey(Exception):
@@ -227,6 +247,7 @@ def _password(server: Server) -> str | None:
 def _private_key(server: Server, password: str | None) -> paramiko.PKey | None:
     if server.key_file is None:
         return None
+    _keep_private(server, server.key_file)
     kinds: Sequence[type[paramiko.PKey]] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
     for kind in kinds:
         try:
@@ -245,6 +266,21 @@ def _private_key(server: Server, password: str | None) -> paramiko.PKey | None:
     raise FallbackError(
         "local-invalid", f"{server.title}: the file that key_file names in local.toml {problem}", hint=hint
     )
+
+
+def _keep_private(server: Server, key_file: Path) -> None:
+    """Raises FallbackError where others on this machine may read a key of ours; as ssh does, not for somebody else's,
+    which was mounted here."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # that it is not there is told by who reads it
+        found = key_file.stat()
+        if found.st_uid == os.getuid() and found.st_mode & 0o077:
+            raise FallbackError(
+                "local-invalid",
+                f"{server.title}: the file that key_file names in local.toml is open to others on this machine",
+                hint="close it with `chmod 600`; if others use this machine, have a new key made",
+            )
 
 
 def _open(
@@ -268,9 +304,9 @@ def _open(
         shown = transport.get_remote_server_key()
         if shown.fingerprint not in agreed:
             raise _OtherHostKey(shown)
-        watchdog.feed()
+        watchdog.begin()
         _log_in(transport, server, key, password)
-        watchdog.feed()
+        watchdog.begin()
         return Connection(transport, watchdog, server.timeout)
     except BaseException as error:
         watchdog.stop()
@@ -363,7 +399,7 @@ def unreachable(server: Server, error: BaseException, *, doing: str = "", barked
     """The error for a connection that does not come about or is lost, in our words: a library's may name the user."""
     reason = "the connection broke"
     if barked:
-        reason = f"the server gave no sign for {server.stall_timeout:g} s"
+        reason = f"the server gave no sign for {server.stall_timeout:g} s, or too little for much longer"
     elif isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         reason = f"the server did not answer within {server.timeout:g} s"
     elif isinstance(error, socket.gaierror):

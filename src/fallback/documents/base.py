@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
 
 from fallback.errors import FallbackError
-from fallback.records.values import write_instant
+from fallback.records.values import in_range, write_instant
 
 MANIFEST_SUFFIX = ".manifest.json"
 """What the name of a manifest adds to the name of its file."""
 
 State = Literal["live", "drill"]
-Moment = Annotated[AwareDatetime, PlainSerializer(write_instant, return_type=str, when_used="json")]
+Moment = Annotated[
+    AwareDatetime, AfterValidator(in_range), PlainSerializer(write_instant, return_type=str, when_used="json")
+]
 
 
 class Part(BaseModel):

@@ -50,7 +50,7 @@ class ExcludedOrder(Part):
 
 
 class Integration(Part):
-    """What the brand says of the integration at export: ``paused`` or ``down`` need the name of who confirmed it."""
+    """What the brand says of the integration at export: ``paused`` or ``down`` need who confirmed it, and when."""
 
     state: Literal["down", "paused", "live"] = "live"
     confirmed_by: str | None = None
@@ -58,8 +58,8 @@ class Integration(Part):
 
     @model_validator(mode="after")
     def _confirmed(self) -> Self:
-        if self.state != "live" and not self.confirmed_by:
-            raise ValueError("a paused or silent integration is confirmed by a person")
+        if self.state != "live" and (self.at is None or not (self.confirmed_by or "").strip()):
+            raise ValueError("a paused or silent integration is confirmed by a person, at an instant")
         return self
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ class ReadOrder:
 
     ``number`` is what findings call it, see ``order_name``. ``place`` is its first row, ``line_places`` one a line;
     ``key`` is the key that the file carries, where its format does; ``declared_lines`` how many lines it should have.
-    ``identity`` are the texts of its identifying fields by canonical path, so that a refused order can be named.
+    ``identity`` are the texts of its identifying fields by canonical path, so that a refused order can be named;
+    ``shifted`` tells that they may be other fields' texts, which nobody is told.
     """
 
     order: Order | None
@@ -34,6 +35,7 @@ class ReadOrder:
     findings: tuple[Finding, ...]
     declared_lines: int | None = None
     identity: tuple[tuple[str, str], ...] = ()
+    shifted: bool = False
 
 
 def order_name(number: str, record: int) -> str:
@@ -49,15 +51,37 @@ def is_name(text: str) -> bool:
 _NAME = re.compile(r"[^\s@]{1,64}")
 
 
+MOST_FINDINGS = 10_000
+"""So many say that the file is wrong as a whole: nobody reads on, and a hostile one would fill the memory."""
+
+
+class GivenUp(Exception):
+    """Reading ends here: the last of ``findings`` refuses the file. Never leaves ``formats``."""
+
+    def __init__(self, *findings: Finding) -> None:
+        super().__init__()
+        self.findings = findings
+
+
 @dataclass(frozen=True)
 class Desk:
-    """What the reading of one file needs at hand."""
+    """What the reading of one file needs at hand. Of more than ``most_orders`` none is loaded, so none is read."""
 
     shape: Shape
     file: str
     codes: Mapping[str, str] | None
     defaults: Mapping[str, str]
     show_values: bool
+    most_orders: int | None = None
+
+    def within(self, *, orders: int = 0, findings: int = 0, such_as: Sequence[Finding] = ()) -> None:
+        """Raises GivenUp where the file holds more than it may; the first of ``such_as`` say what."""
+        if self.most_orders is not None and orders > self.most_orders:
+            found, expected = f"more than {self.most_orders:,} orders", f"at most {self.most_orders:,}"
+            raise GivenUp(Finding("orders-over-limit", Place(self.file), found=found, expected=expected))
+        if findings > MOST_FINDINGS:
+            last = Finding("findings-over-limit", Place(self.file), found=f"more than {MOST_FINDINGS:,} findings")
+            raise GivenUp(*such_as[:5], last)
 
     def fixed(self, column: Column) -> str | None:
         """What a column of a constant or a code must hold; None where the agreement is not at hand."""
@@ -78,6 +102,7 @@ class Assembly:
     line_places: list[Place] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     blamed: set[tuple[Any, ...]] = field(default_factory=set)
+    strange: set[str] = field(default_factory=set)
     texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
     again: list[tuple[Column, tuple[Any, ...], str, Place]] = field(default_factory=list)
     declared_lines: int | None = None
@@ -171,6 +196,7 @@ class Assembly:
     ) -> None:
         """Add a finding about one value, and remember where, so that the record's own word is not added to it."""
         self.blamed.add(loc)
+        self.desk.within(findings=len(self.findings), such_as=self.findings)
         line = loc[1] if loc[:1] == ("lines",) and len(loc) > 1 else None
         if column is not None and column.at:
             place = replace(place, at=column.at)
@@ -194,9 +220,10 @@ class Assembly:
     def shown(self, column: Column | None, text: str) -> str:
         """A value as a finding may show it. Where cells have shifted, a person's data can stand in any column: only
         what looks like a value of this column is shown in it."""
-        if self.desk.show_values or (column is not None and not column.private and _looks_right(column, text)):
-            return quote(text)
-        return mask(text)
+        right = column is not None and not column.private and _looks_right(column, text)
+        if column is not None and not column.private and not right:
+            self.strange.add(column.field.name)
+        return quote(text) if self.desk.show_values or right else mask(text)
 
     def finish(self, *, torn: bool = False) -> ReadOrder:
         """The judged order. In a file that is torn, a missing row is known already."""
@@ -212,10 +239,15 @@ class Assembly:
         data = {**self.desk.defaults, **self.data, "lines": self.lines}
         judged = judge(data) if not self.poisoned else []
         if isinstance(judged, list):
+            above = {part for loc in self.blamed for part in _above(loc)}
             for problem in judged:
-                self._problem(problem)
+                self._problem(problem, above)
         elif not any(f.is_error for f in self.findings):
             order = judged
+        shifted = len(self.strange) >= _SHIFTED and not self.desk.show_values
+        if shifted:
+            self.number = order_name("", self.place.record)
+            self.findings = [self._hidden(finding) for finding in self.findings]
         return ReadOrder(
             order,
             self.number,
@@ -225,7 +257,13 @@ class Assembly:
             tuple(finding_order(self.findings)),
             self.declared_lines,
             self.identity,
+            shifted,
         )
+
+    def _hidden(self, finding: Finding) -> Finding:
+        """A finding of an order whose cells have moved: any value in it may be a person's."""
+        value = finding.found is not None and finding.found.startswith('"')
+        return replace(finding, order=self.number, found=_ANOTHER if value else finding.found)
 
     def _count_lines(self, torn: bool) -> None:
         """A lost or doubled row must not make a smaller or larger, valid order; where the cause is known, say that."""
@@ -238,8 +276,8 @@ class Assembly:
                 if value in seen and not doubled:
                     doubled = True
                     column = self.desk.shape.columns.get(path)
-                    loc = ("lines", index, name)
-                    self.blame("line-doubled", loc, column, self.line_places[index], text=str(value))
+                    loc, place = ("lines", index, name), self.line_places[index]
+                    self.blame("line-doubled", loc, column, place, text=str(value), expected="each once in an order")
                 if value is not None:
                     seen.add(value)
         most = self.desk.shape.format.max_lines
@@ -262,9 +300,11 @@ class Assembly:
                 found=f"{sum(units)} units", expected=f"{self.declared_units}",
             )  # fmt: skip
 
-    def _problem(self, problem: Problem) -> None:
-        if any(problem.loc[: len(loc)] == loc or loc[: len(problem.loc)] == problem.loc for loc in self.blamed):
+    def _problem(self, problem: Problem, above: set[tuple[Any, ...]]) -> None:
+        """Add the record's word, unless a value in it or around it has been blamed. ``above`` is all around those."""
+        if problem.loc in above or problem.loc in self.blamed or any(p in self.blamed for p in _above(problem.loc)):
             return
+        above.update(_above(problem.loc))
         index = problem.loc[1] if problem.loc[:1] == ("lines",) and len(problem.loc) > 1 else None
         place = self.place if not isinstance(index, int) else self.line_places[index]
         column = self.desk.shape.columns.get(problem.path)
@@ -276,6 +316,16 @@ class Assembly:
 
 
 _DECLARED = {"order_lines": "declared_lines", "order_units": "declared_units"}
+
+# So many fields of one order with what cannot stand there: its cells have moved, and its number may be a phone number.
+_SHIFTED = 2
+_ANOTHER = "a value of another field (hidden, --show-values shows it)"
+
+
+def _above(loc: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """What a value stands in: its line, its address, the order."""
+    return (loc[:depth] for depth in range(len(loc)))
+
 
 _NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,_'eE+-]*\s*")
 _DATE = re.compile(

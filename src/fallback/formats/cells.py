@@ -136,7 +136,8 @@ def _date_regex(pattern: str) -> re.Pattern[str]:
 
 
 def _example(pattern: str) -> str:
-    return _dated(datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC), pattern)
+    moment = datetime(2026, 11, 23, 14, 5, 9, tzinfo=timezone(timedelta(hours=1)))
+    return write_instant(moment) if pattern == _ISO_INSTANT else _dated(moment, pattern)
 
 
 def _instant_reader(pattern: str, zone: str | None) -> Callable[[str], datetime]:

@@ -29,6 +29,45 @@ def _lines(fmt: Format) -> Iterator[str]:
         first = 2 if fmt.records and len(fmt.roles) == 1 and fmt.delimited.tags == "cell" else 1
         for index, field in enumerate(row.fields, start=first):
             yield f"| {index} | {_row(field)} |"
+    yield ""
+    yield "## What a file proves by itself"
+    yield ""
+    yield from _proofs(fmt)
+
+
+_COUNTS = {
+    "file_orders": "orders",
+    "file_lines": "lines",
+    "file_units": "the sum of the quantities",
+    "hash_total": "the digits of the order numbers",
+}
+
+
+def _proofs(fmt: Format) -> Iterator[str]:
+    """What of a damaged file is noticed without its manifest, and what is not."""
+    if fmt.layout == "nested":
+        yield "- Each order is one object: a part of it that is lost breaks it, and it is refused."
+    elif "order_lines" in fmt.carried:
+        yield "- Each order says how many lines it has: with a lost or doubled row it is refused."
+    if fmt.layout == "line":
+        yield "- The rows of one order must agree about it. An order of a single row has nothing to agree with."
+    references = [
+        field.name for row in fmt.records if row.repeats for field in row.fields if field.path in _of_order(fmt)
+    ]
+    if references:
+        yield f"- The rows of the lines repeat {', '.join(references)}: one in the wrong place is refused."
+    counts = [_COUNTS[str(field.path)] for row in fmt.records if row.trailer for field in row.fields if field.path]
+    if counts:
+        yield f"- The closing row counts {', '.join(counts)}: a file that differs, or has lost its end, is refused."
+    else:
+        yield "- Whole orders can be lost from it without a trace."
+    yield "- Any other value that is changed into a possible one is not noticed."
+    yield ""
+    yield "The manifest beside the file proves every byte of it."
+
+
+def _of_order(fmt: Format) -> frozenset[str | None]:
+    return frozenset(field.path for row in fmt.records if not row.repeats and not row.trailer for field in row.fields)
 
 
 def _role(row: RecordSpec, fmt: Format) -> str:

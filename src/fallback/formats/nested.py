@@ -17,7 +17,7 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
     """The orders, the findings about the file, and the number of objects."""
     orders: list[ReadOrder] = []
     findings: list[Finding] = []
-    records = 0
+    records, told = 0, 0
     for item in items:
         records = max(records, item.record)
         place = Place(desk.file, item.line, item.record)
@@ -30,6 +30,10 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
             orders.append(ReadOrder(None, name, place, (), None, (finding,), identity=_identity(item.cells, desk)))
         else:
             findings.append(Finding(item.code, place, found=item.found, expected=item.expected))
+        told += len(orders[-1].findings) if orders and orders[-1].place == place else 0
+        desk.within(
+            orders=len(orders), findings=told + len(findings), such_as=orders[-1].findings if orders else findings
+        )
     return orders, findings, records
 
 
@@ -137,7 +141,7 @@ def _unknown(content: dict[str, Any], desk: Desk, assembly: Assembly) -> None:
     """Members that the format does not know: one finding a name, however many lines have it."""
     members = desk.shape.members
     for parts in dict.fromkeys(_strangers(content, (), members)):
-        name = ".".join(part if _PLAIN_NAME.fullmatch(part) else "..." for part in parts)
+        name = ".".join(part if _PLAIN_NAME.fullmatch(part) else "?" for part in parts)
         found, expected = f"a member {name}", "no such member"
         assembly.blame("value-malformed", ("member", *parts), None, assembly.place, found=found, expected=expected)
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from fallback.findings import CATALOGUE, Finding, Place
 from fallback.formats.assemble import Assembly, Desk, ReadOrder, order_name
-from fallback.formats.kinds import kind_of
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
@@ -72,14 +71,14 @@ _Tie = tuple[str, ...]
 
 
 def read_all(
-    texts: Mapping[str, str], names: Mapping[str, str], desk: Desk
+    items: Mapping[str, Iterable[Row | Fault]], names: Mapping[str, str], desk: Desk
 ) -> tuple[list[ReadOrder], list[Finding], int]:
     """The orders, the findings about the files, and the number of rows in both.
 
-    ``texts`` by role; one that is not there has its finding already, and ``names`` are the files' own.
+    ``items`` by role; a file that is not there has its finding already, and ``names`` are the files' own.
     """
     reader = _Reader(desk, names)
-    records = sum(reader.take(role, texts[role]) for role in desk.shape.format.roles if role in texts)
+    records = sum(reader.take(role, items[role]) for role in desk.shape.format.roles if role in items)
     return reader.orders(), reader.findings, records
 
 
@@ -104,12 +103,12 @@ class _Reader:
         self.findings: list[Finding] = []
         self.entries: dict[_Tie, list[_Entry]] = {}
         self.astray: dict[_Tie, list[Row]] = {}
+        self.begun = 0
 
-    def take(self, role: str, text: str) -> int:
+    def take(self, role: str, items: Iterable[Row | Fault]) -> int:
         """Take the rows of one file; how many there were."""
         rows, faults, records = [], [], 0
-        part = self.format.part(role)
-        for item in kind_of(part).read(text, part):
+        for item in items:
             records = max(records, item.record)
             if isinstance(item, Row):
                 rows.append(item._replace(part=role))
@@ -117,6 +116,7 @@ class _Reader:
                 self.refuse(item._replace(part=role))
             else:
                 faults.append(item._replace(part=role))
+                self.desk.within(findings=len(faults))
         if not rows and not faults and self.is_whole(role):
             place, thing = Place(self.names[role]), "order" if role == self.format.roles[0] else "line"
             self.findings.append(Finding("file-empty", place, found=f"no {thing}s", expected=f"at least one {thing}"))
@@ -129,12 +129,12 @@ class _Reader:
 
     def orders(self) -> list[ReadOrder]:
         """Tie what was taken: the orders in the order of their file, then those of which there are lines only."""
-        orders, lines = self.format.roles
-        for row in self.rows.get(orders, ()):
+        heads, lines = self.format.roles
+        for row in self.rows.get(heads, ()):
             self.begin(row).row = row
         for row in self.rows.get(lines, ()):
             self.give(row)
-        for fault in (*self.faults.get(orders, ()), *self.faults.get(lines, ())):
+        for fault in (*self.faults.get(heads, ()), *self.faults.get(lines, ())):
             self.settle(fault)
         for entries in self.entries.values():
             self.tell_apart(entries)
@@ -142,9 +142,14 @@ class _Reader:
         lines_are_whole = lines in self.rows and self.is_whole(lines)
         for entry in entries:
             self.count(entry, lines_are_whole)
-        if orders in self.rows and self.is_whole(orders):
+        if heads in self.rows and self.is_whole(heads):
             entries += [self.orphan(tie, rows[0]) for tie, rows in self.astray.items()]
-        return [self.build(entry) for entry in entries]
+        orders, told = [], len(self.findings)
+        for entry in entries:
+            orders.append(self.build(entry))
+            told += len(orders[-1].findings)
+            self.desk.within(orders=len(orders), findings=told, such_as=orders[-1].findings)
+        return orders
 
     # --- rows
 
@@ -161,6 +166,8 @@ class _Reader:
         known = self.entries.setdefault(tie, [])
         entry.lines = known[0].lines if known else self.astray.pop(tie, [])
         known.append(entry)
+        self.begun += 1
+        self.desk.within(orders=self.begun)
         return entry
 
     def give(self, row: Row) -> None:
@@ -209,6 +216,7 @@ class _Reader:
     def refuse(self, fault: Fault) -> None:
         place = self.place(fault)
         self.findings.append(Finding(fault.code, place, field=fault.field, found=fault.found, expected=fault.expected))
+        self.desk.within(findings=len(self.findings), such_as=self.findings)
 
     def poison(self, entries: Sequence[_Entry], code: str, at: Row | Fault, **words: Any) -> None:
         for entry in entries:

@@ -46,6 +46,8 @@ def _mistakes(fmt: Format) -> Iterator[str]:
         yield from _segment_mistakes(fmt)
     elif fmt.kind == "delimited" and not _DELIMITER.fullmatch(fmt.delimited.delimiter):
         yield "delimited.delimiter: a sign such as , ; | or a tab; no letter, digit, blank, quotation mark or backslash"
+    if not fmt.fields and not fmt.records:
+        return
     for row_index, row in enumerate(fmt.rows):
         base = f"records[{row_index}].fields" if fmt.records else "fields"
         for name, count in Counter(field.name for field in row.fields).items():
@@ -241,19 +243,54 @@ def _can_stand(text: str, fmt: Format) -> bool:
     return text.isprintable() and text == text.strip() and not bare
 
 
-# What means the same in every engine that may read the format: no anchors, no classes by letter, none by exclusion, no
-# dot, no groups but plain ones.
-_PATTERN = re.compile(r"(?:\\[^A-Za-z0-9]|\[(?!\^)(?:\\[^A-Za-z0-9]|[^\\\[\]])+\]|\((?!\?)|\(\?:|[^\\\[\].^$(])*")
+# What means the same in every engine that may read the format: no anchors, no dot, no classes by letter, exclusion or
+# set arithmetic (as in [a-z--b]), no groups but plain ones.
+_ESCAPED = r"\\[^A-Za-z0-9]"
+_CLASS = rf"\[(?!\^)(?:{_ESCAPED}|(?!--|&&|~~|\|\|)[^\\\[\]])+\]"
+_PATTERN = re.compile(rf"(?:{_ESCAPED}|{_CLASS}|\((?!\?)|\(\?:|[^\\\[\].^$(])*")
 
 
 def _pattern_mistakes(pattern: str) -> Iterator[str]:
+    if not _PATTERN.fullmatch(pattern) or not pattern.isascii():
+        yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
+        return
     try:
         re.compile(pattern)
     except re.error as error:
         yield f"pattern is not a regular expression: {error}"
         return
-    if not _PATTERN.fullmatch(pattern) or not pattern.isascii():
-        yield "pattern may use ASCII classes such as [A-Z0-9] only: it must mean the same in every engine"
+    if _is_endless(pattern):
+        yield "pattern repeats a group that can match in several ways, as ([A-Z]+)+ does: some values take for ever"
+
+
+_PIECE = re.compile(rf"{_ESCAPED}|{_CLASS}|\((?:\?:)?|\)|[*+?]|\{{[0-9]+(?:,[0-9]*)?\}}|.")
+
+
+_WORDS = re.compile(r"\((?:\?:)?([A-Za-z0-9]+(?:\|[A-Za-z0-9]+)+)\)")
+
+
+def _begin_alike(words: list[str]) -> bool:
+    return len({word[0] for word in words}) < len(words)
+
+
+def _is_endless(pattern: str) -> bool:
+    """Whether a group with a choice in it (a quantifier or an alternative) is repeated: each repetition multiplies the
+    ways to try."""
+    pattern = _WORDS.sub(lambda found: found[0] if _begin_alike(found[1].split("|")) else "(word)", pattern)
+    choices, closed = [False], False  # of each open group, and of one that has just been closed
+    for piece in _PIECE.findall(pattern):
+        if piece[0] == "(":
+            choices.append(False)
+        elif piece[0] in "*+{" and closed:
+            return True
+        elif piece[0] in "*+?|" or (piece[0] == "{" and "," in piece):
+            choices[-1] = True
+        if piece == ")":
+            closed = choices.pop()
+            choices[-1] = choices[-1] or closed
+        else:
+            closed = False
+    return False
 
 
 def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:

@@ -15,7 +15,7 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
     """The orders, the findings about the file, and the number of orders."""
     orders: list[ReadOrder] = []
     findings: list[Finding] = []
-    records = 0
+    records, told = 0, 0
     for item in items:
         records = max(records, item.record)
         place = Place(desk.file, item.line, item.record)
@@ -28,6 +28,10 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
             orders.append(ReadOrder(None, name, place, (), None, (finding,), identity=identity))
         else:
             findings.append(Finding(item.code, place, field=item.field, found=item.found, expected=item.expected))
+        told += len(orders[-1].findings) if orders and orders[-1].place == place else 0
+        desk.within(
+            orders=len(orders), findings=told + len(findings), such_as=orders[-1].findings if orders else findings
+        )
     return orders, findings, records
 
 

@@ -5,6 +5,7 @@ A new platform is one module with the verbs of ``base.Platform`` and one line in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,21 @@ class Population:
     orders: tuple[Order, ...]
     excluded: tuple[Excluded, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def unread(self) -> int:
+        """How many orders of the payloads could not be read."""
+        tops = {(f.place.file, m[0]) for f in self.findings if f.is_error and (m := _TOP.match(f.place.pointer))}
+        return max(len(tops), sum(one.code == "refused-here" for one in self.excluded))
+
+    @property
+    def nameless(self) -> int:
+        """How many of those do not even say which order they are: no entry of ``excluded`` stands for them."""
+        return self.unread - sum(one.code == "refused-here" for one in self.excluded)
+
+
+# The order that a place in a payload lies in: the first list on the way to it.
+_TOP = re.compile(r"\$[^\[]*(\[[0-9]+\])?")
 
 
 def read_orders(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -139,10 +140,22 @@ PRIVATE_PATHS = frozenset(
 """Canonical paths whose values are a customer's: findings mask them unless told to show values."""
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):  # before date: a datetime is one
-        return value.astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else value
+_SHIPPING_DATES = ("ship_not_before", "ship_by", "cancel_after")
+
+
+@lru_cache(maxsize=16)
+def _covered(dropped: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The fields that a fingerprint covers: the order's own, its ship-to's, each line's."""
+
+    def kept(prefix: str, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if prefix + name not in dropped)
+
+    ship_to = () if "ship_to" in dropped else kept("ship_to.", ShipTo.model_fields)
+    return kept("", ("service", *_SHIPPING_DATES)), ship_to, kept("lines.", ("sku", "quantity", "uom", "lot"))
+
+
+def _present(record: BaseModel, names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(record, name)) is not None}
 
 
 _canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -154,15 +167,12 @@ def fingerprint(order: Order, key: str, drops: Iterable[str] = ()) -> str:
     Covers key, ship-to, service, shipping dates (as instants) and the lines' SKU, quantity, unit and lot, less the
     paths in ``drops``, which a file cannot carry. Revision, money, notes and the order of the lines do not count.
     """
-    dropped = frozenset(drops)
-
-    def kept(prefix: str, record: BaseModel, names: Iterable[str]) -> dict[str, Any]:
-        values = ((name, getattr(record, name)) for name in names if prefix + name not in dropped)
-        return {name: _plain(value) for name, value in values if value is not None}
-
-    content = kept("", order, ("service", "ship_not_before", "ship_by", "cancel_after"))
+    own, of_ship_to, of_line = _covered(frozenset(drops))
+    content = _present(order, own)
+    for name in content.keys() & _SHIPPING_DATES:
+        content[name] = content[name].astimezone(UTC).isoformat()
     content["key"] = key
-    content["ship_to"] = {} if "ship_to" in dropped else kept("ship_to.", order.ship_to, ShipTo.model_fields)
-    lines = [kept("lines.", line, ("sku", "quantity", "uom", "lot")) for line in order.lines]
+    content["ship_to"] = _present(order.ship_to, of_ship_to)
+    lines = [_present(line, of_line) for line in order.lines]
     content["lines"] = sorted(lines, key=_canonical_json) if len(lines) > 1 else lines
     return hashlib.sha256(_canonical_json(content).encode()).hexdigest()

@@ -7,6 +7,7 @@ whose *message* says what was expected. The value itself is never put in the mes
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -51,9 +52,16 @@ def _note(value: str) -> str:
     return _clean(value, _CONTROL_BUT_BREAK)
 
 
+def _visible(value: str) -> str:
+    # Compared to the letter: with a soft hyphen or a zero-width space in it, the same name would be another order.
+    if not _text(value).isascii() and any(unicodedata.category(sign) == "Cf" for sign in value):
+        raise refuse("control-character", "no character that cannot be seen, such as a soft hyphen")
+    return value
+
+
 def _identifier(value: str) -> str:
     # Shown in findings and used in keys: no white space of any kind, no separator of the key template.
-    if ":" in _text(value) or value.split() != [value]:
+    if ":" in _visible(value) or value.split() != [value]:
         raise refuse("identifier-invalid", "an identifier without white space or colon")
     return value
 
@@ -101,15 +109,20 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2999, 12, 31, tzinfo=UTC)
 
 
+def in_range(value: datetime) -> datetime:
+    """An aware instant, if it is one that every zone can say: before the year 1 and after 9999 there is none."""
+    if not _EARLIEST <= value <= _LATEST:
+        raise refuse("date-invalid", "a date between 1970 and 2999")
+    return value
+
+
 def _instant(value: datetime) -> datetime:
     offset = value.utcoffset()
     if offset is None:
         raise refuse("zone-missing", "a date and time with its offset from UTC")
     if value.microsecond or offset.seconds % 60:
         raise refuse("date-invalid", "a date and time in whole seconds, its offset in whole minutes")
-    if not _EARLIEST <= value <= _LATEST:
-        raise refuse("date-invalid", "a date between 1970 and 2999")
-    return value
+    return in_range(value)
 
 
 def _day(value: date) -> date:
@@ -140,10 +153,10 @@ Note = Annotated[str, StringConstraints(min_length=1, max_length=5000), AfterVal
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_identifier)]
 """Text that names something; compared to the letter, zeros kept. No white space, no colon, at most 64 characters."""
 
-OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_text)]
+OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_visible)]
 """The number on the parcel, as the customer knows it: ``#1001``, ``000000003``. Text."""
 
-Sku = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_text)]
+Sku = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_visible)]
 """Stock keeping unit: text, compared to the letter (``0012`` is not ``12``), at most 64 characters."""
 
 Country = Annotated[str, AfterValidator(_country)]

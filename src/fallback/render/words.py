@@ -37,14 +37,22 @@ def verb(number: int, one: str = "is", many: str = "are") -> str:
     return one if number == 1 else many
 
 
+def utc(value: datetime) -> datetime:
+    """The instant in UTC; one that is before or after all years there becomes the first or the last of them."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # the other side's clock may say anything
+        return datetime.min.replace(tzinfo=UTC) if value.year == 1 else datetime.max.replace(tzinfo=UTC)
+
+
 def instant(value: datetime) -> str:
     """``2026-11-23 14:00:05 UTC``: one zone for both sides."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{utc(value):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def clock(value: datetime) -> str:
     """The time of day in UTC: ``14:00:05``."""
-    return f"{value.astimezone(UTC):%H:%M:%S}"
+    return f"{utc(value):%H:%M:%S}"
 
 
 def duration(seconds: float) -> str:
@@ -138,6 +146,11 @@ def report_sentence(report: Report) -> str:
 def report_next(report: Report) -> str:
     """What to do after validation."""
     if report.verdict == "accepted":
+        if any(finding.code == "manifest-absent" for finding in report.findings):
+            return (
+                "Nothing to mend in what is here. Without its manifest the file cannot be proven complete: ask for the "
+                "manifest, or have the number of orders confirmed, before it is loaded."
+            )
         return "Nothing to mend: the file can be sent, or loaded."
     if report.verdict == "partial":
         return (
@@ -239,9 +252,9 @@ def receipt_times(receipt: Receipt) -> str:
     steps = (("received", times.received_at), ("checked", times.checked_at), ("processed", times.processed_at))
     shown, day = [], None
     for word, at in [(word, at) for word, at in steps if at] or [("issued", times.issued_at)]:
-        utc = at.astimezone(UTC)
-        shown.append(f"{word} {clock(utc) if utc.date() == day else f'{utc:%Y-%m-%d %H:%M:%S}'}")
-        day = utc.date()
+        when = utc(at)
+        shown.append(f"{word} {clock(when) if when.date() == day else f'{when:%Y-%m-%d %H:%M:%S}'}")
+        day = when.date()
     return ", ".join(shown) + " UTC"
 
 

@@ -59,11 +59,16 @@ def validate(
     manifest, title, data = parts.manifest, parts.title, parts.joined
     codes = agreement.codes if agreement else None
     defaults = {} if "brand" in fmt.carried else {"brand": agreement.brand if agreement else _BRAND_UNTOLD}
-    content = read(fmt, parts.data, name=parts.names, codes=codes, defaults=defaults, show_values=show_values)
+    most = agreement.limits.max_orders_per_file if agreement else None
+    content = read(
+        fmt, parts.data, name=parts.names, codes=codes, defaults=defaults, show_values=show_values, most_orders=most
+    )
     terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
     orders = content.orders
     about_file = [*content.findings, *of_file(parts, len(orders), terms)]
-    apart = (rewritten(orders, data, fmt), markers(orders, terms), doubled(orders, terms))
+    damaged = rewritten(orders, data, fmt)  # ids that have lost their digits are alike, and not the same order
+    legible = {i: order for i, order in enumerate(orders) if i not in damaged}
+    apart = (damaged, markers(orders, terms), doubled(legible, terms))
     judged = [
         (
             order,
@@ -76,11 +81,17 @@ def validate(
         )
         for i, order in enumerate(orders)
     ]
-    if not any(finding.code in ("file-hash-differs", "file-size-differs", "part-missing") for finding in about_file):
+    if _UNCOUNTED.isdisjoint(finding.code for finding in about_file):
         about_file += _whole(content, terms)
     # Orders of the wrong state share one finding: it is the file that is wrong.
     findings = list(dict.fromkeys(about_file + [finding for _, found in judged for finding in found]))
     return _report(content, judged, findings, terms, parts)
+
+
+# The other bytes, or the part of them that was read, hold another number of orders: that is one cause.
+_UNCOUNTED = frozenset(
+    ("file-hash-differs", "file-size-differs", "part-missing", "orders-over-limit", "findings-over-limit")
+)
 
 
 def _open(
@@ -132,7 +143,8 @@ def _report(
         if order.order is not None and not codes and not refused:
             accepted.append(order)
         else:
-            rejected.append(Rejected(order.number, terms.key_of(order), codes or ("file-refused",)))
+            key = None if order.shifted else terms.key_of(order)
+            rejected.append(Rejected(order.number, key, codes or ("file-refused",)))
     verdict: Verdict = "rejected" if refused or not accepted else "partial" if rejected else "accepted"
     orders = tuple(order.order for order in accepted if order.order is not None)
     return Report(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DRILL_FILE = "DRILL_"
 DRILL_ORDER = "DRILL-"
+_LIKE_DRILL = re.compile(r"drill[\W_]", re.IGNORECASE)
 _DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"  # the agreement's own default, which is not imported for it
 # Looking for the nearest of a million SKUs takes seconds for each unknown one; up to here it takes milliseconds.
 _NEAREST_AMONG = 20_000
@@ -103,6 +105,8 @@ def _of_file(parts: Parts, orders: int, terms: Terms) -> Iterator[Finding]:
         if agreement is not None:
             yield Finding("manifest-absent", place, expected=f"{terms.file}.manifest.json beside the file")
         return
+    if manifest.state == "live" and manifest.drill_id is not None:
+        yield Finding("marker-wrong", place, found="the id of a drill in its manifest", expected="a live file")
     for role, data in parts.data.items():
         yield from _bytes_of(data, parts.declared(role), Place(parts.name(role)), manifest.files[0].name)
     if manifest.format != terms.format.ref:
@@ -193,40 +197,47 @@ def _nearest(sku: str, terms: Terms) -> str | None:
     return terms.nearest.get(sku)
 
 
+def belongs(order: Order, state: State) -> bool:
+    """Whether number and id both carry the marker of a drill; live, neither carries it or anything taken for it.
+
+    ``drill-7`` and ``DRILL_7`` are what a program makes of the marker that writes small letters or no dashes.
+    """
+    names = (order.order_number, order.order_id)
+    if state == "drill":
+        return all(name.startswith(DRILL_ORDER) for name in names)
+    return not any(_LIKE_DRILL.match(name) for name in names)
+
+
 def markers(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
     """The orders of a drill in a live file, or live ones in a drill's, by their position; the same finding for all."""
-    drill = terms.state == "drill"
     wrong = [
-        index
-        for index, read in enumerate(orders)
-        if read.order is not None
-        and (read.order.order_number.startswith(DRILL_ORDER), read.order.order_id.startswith(DRILL_ORDER))
-        != (drill, drill)
+        index for index, read in enumerate(orders) if read.order is not None and not belongs(read.order, terms.state)
     ]
     if not wrong:
         return {}
     first = orders[wrong[0]]
-    kind = "live orders" if drill else f"orders of a drill ({DRILL_ORDER})"
-    found, expected = f"{len(wrong):,} {kind}", f"orders of a {terms.state} file only"
+    marked = "without" if terms.state == "drill" else "with"
+    found = f"{len(wrong):,} of {len(orders):,} orders {marked} {DRILL_ORDER} on number or id"
+    expected = f"orders of a {terms.state} file only"
     return dict.fromkeys(
         wrong, Finding("marker-wrong", first.place, order=first.number, found=found, expected=expected)
     )
 
 
-def doubled(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:
+def doubled(orders: Mapping[int, ReadOrder], terms: Terms) -> dict[int, Finding]:
     """The same order twice in one file, by the position of each copy: none may be loaded, be one of them damaged."""
     copies: dict[str, list[int]] = {}
-    for index, read in enumerate(orders):
+    for index, read in orders.items():
         if (key := terms.key_of(read)) is not None:
             copies.setdefault(key, []).append(index)
     found: dict[int, Finding] = {}
     for indexes in copies.values():
-        first = orders[indexes[0]]
         if len(indexes) > 1:
-            words = f"the order {len(indexes)} times, first in line {first.place.line}"
-            for index in indexes:
-                read = orders[index]
-                found[index] = Finding("order-doubled", read.place, order=read.number, found=words, expected="once")
+            places = [orders[index].place for index in indexes]
+            lines = ", ".join(str(place.line) for place in places[:5])
+            words = f"the order {len(indexes)} times, in lines {lines}"
+            again = Finding("order-doubled", places[1], order=orders[indexes[0]].number, found=words, expected="once")
+            found |= dict.fromkeys(indexes, again)
     return found
 
 
@@ -237,7 +248,7 @@ def against_manifest(read: ReadOrder, terms: Terms) -> list[Finding]:
     key = terms.key(read.order)
     declared = terms.declared.get(key)
     if declared is None:
-        return [Finding("order-undeclared", read.place, order=read.number, found=quote(key), expected="a declared key")]
+        return [Finding("order-undeclared", read.place, order=read.number, expected="a declared key")]
     made = fingerprint(read.order, key, terms.format.lost)
     if declared.fingerprint != made or declared.revision != read.order.revision:
         found = f"revision {read.order.revision}, {made[:12]}"

@@ -145,6 +145,16 @@ def judge(declared: DeclaredOrder, ours: LedgerOrder | None, theirs: WmsOrder | 
     return answer(declared, state, code, wms_ref=wms_ref, existing=existing)
 
 
+def grouped_otherwise(declared: DeclaredOrder, there: LedgerOrder | WmsOrder) -> AnsweredOrder:
+    """The answer for an order that the warehouse has whole where it comes by fulfilment order, or the reverse.
+
+    Both would ship what the other holds: it is held for a person to decide.
+    """
+    state = there.status if isinstance(there, LedgerOrder) else there.state
+    existing = Existing(path=there.path, state=state)
+    return answer(declared, "held", "group-changed", wms_ref=there.wms_ref, existing=existing)
+
+
 def judge_all(
     declared: Iterable[DeclaredOrder], ours: Mapping[str, LedgerOrder], theirs: Mapping[str, WmsOrder]
 ) -> dict[str, AnsweredOrder]:

@@ -6,15 +6,16 @@ receiver that is killed anywhere leaves the file in ``work``; the next one goes 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from fallback.delivery.drop import Drop, Folder, sha256
 from fallback.documents.base import MANIFEST_SUFFIX, joint_sha256
-from fallback.documents.manifest import Manifest
+from fallback.documents.manifest import Integration, Manifest
 from fallback.documents.receipt import AnsweredOrder, By, Reason, Receipt, ReceivedFile
 from fallback.documents.report import Report
 from fallback.errors import FallbackError, Refused
@@ -25,11 +26,13 @@ from fallback.validation.checks import DRILL_FILE
 from fallback.warehouse import answers
 from fallback.warehouse.ledger import Ledger, LedgerFile
 from fallback.warehouse.loading import load_batch, plan
-from fallback.warehouse.wms import LoadOrder, Wms
+from fallback.warehouse.wms import Listed, LoadOrder, Wms
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
 
+_PAUSE_HOLDS = timedelta(days=1)
+"""How long a confirmed pause counts: one night. After it, somebody looks again."""
 _GOOD = frozenset({"accepted", "accepted-changed", "duplicate-same"})
 
 
@@ -117,10 +120,11 @@ def receive(
     ``skus`` is the warehouse's item list. ``integration_live_by`` names who answers for loading although the manifest
     does not say that the integration is paused; the receipt names them. ``person`` is who receives.
 
-    Raises FallbackError where the drop, the ledger or the warehouse system cannot be used (``unreachable``,
-    ``ledger-unusable``, ``wms-unusable``, ...): nothing is lost, receive again. What is wrong with one file does not
-    stop the others: it is in the receipts and notes.
+    Raises FallbackError where the drop or the ledger cannot be used (``unreachable``, ``ledger-unusable``, ...), and
+    Refused ``key-template-changed``: nothing is lost, receive again. What is wrong with one file does not stop the
+    others: it is in the receipts and notes. So is what the warehouse system does with one (``wms-unusable``).
     """
+    ledger.keep_template(agreement.format.order_key, state=drop.state)
     fmt = cache(agreement.open_format)  # once there is a file
     roles = cache(lambda name: names_of(fmt(), name))
     desk = _Desk(agreement, drop, ledger, wms, now, skus, integration_live_by, person, roles)
@@ -131,14 +135,36 @@ def receive(
         except Refused as error:
             said.append(Note("refused", name, error.code, error.message, error.exit_code))
         except FallbackError as error:
-            if error.code != "file-unreadable":
+            if error.code == "wms-unusable":
+                said.append(Note("waiting", name, error.code, f"{name} waits: {error.message}", error.exit_code))
+            elif error.code == "file-unreadable":
+                said.append(Note("refused", name, error.code, error.message, error.exit_code))
+            else:
                 raise
-            said.append(Note("refused", name, error.code, error.message, error.exit_code))
+        except Exception:
+            # A fault of ours that one file brings about must not keep the others from being answered.
+            if sys.flags.dev_mode:
+                raise
+            text = f"{name} has met a fault of this program; it stays where it is, and nobody has answered for it"
+            said.append(Note("refused", name, "program-fault", text, FallbackError.exit_code))
     receipts = tuple(item for item in said if isinstance(item, Receipt))
     return Received(receipts, tuple(item for item in said if isinstance(item, Note)))
 
 
 _Data = Mapping[str, bytes]  # the bytes of each file by its role
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """Why a file is not loaded unless somebody answers for it."""
+
+    code: str
+    why: str
+
+    def note(self, name: str, folder: Folder) -> Note:
+        return Note("refused", name, self.code, f"{name}: {self.why}; the file stays in {folder}/", Refused.exit_code)
+
+
 _Step = Callable[[_Desk, str], Iterable["Receipt | Note"]]
 
 
@@ -200,8 +226,9 @@ def _take(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
         if not alone:
             return
         manifest = _manifest(desk, "in", name)
-        if isinstance(manifest, Manifest) and _fenced(desk, manifest):
-            yield _live(name, "in")
+        fence = _fence(desk, manifest.integration) if isinstance(manifest, Manifest) else None
+        if fence and not desk.integration_live_by:
+            yield fence.note(name, "in")
             return
         if desk.drop.move(name, "in", "work"):
             if absent := _claim_rest(desk, name, set()):
@@ -240,8 +267,10 @@ def _finish_move(desk: _Desk, name: str) -> None:
     """Take out of ``in`` what is in ``work`` too: on some drops a rename is two steps, and the receiver was killed."""
     came = {entry.name: entry.size for entry in desk.drop.list("in")}
     for part in (*desk.files(name), name + MANIFEST_SUFFIX):
-        same_size = came.get(part) == next(entry.size for entry in desk.drop.list("work") if entry.name == part)
-        if same_size and desk.drop.read("in", part) == desk.drop.read("work", part):
+        size = next(entry.size for entry in desk.drop.list("work") if entry.name == part)
+        if came.get(part) != size or size > desk.limit:
+            continue
+        if desk.drop.read("in", part, desk.limit) == desk.drop.read("work", part, desk.limit):
             desk.drop.remove("in", part)
 
 
@@ -278,14 +307,30 @@ def _manifest(desk: _Desk, folder: Folder, name: str) -> Manifest | FallbackErro
         return error
 
 
-def _fenced(desk: _Desk, manifest: Manifest) -> bool:
-    """Whether the integration may load these orders too, and nobody answers for it."""
-    return manifest.integration.state == "live" and not desk.integration_live_by
-
-
-def _live(name: str, folder: Folder) -> Note:
-    text = f"{name}: the brand does not confirm that the integration is paused; the file stays in {folder}/"
-    return Note("refused", name, "integration-live", text, Refused.exit_code)
+def _fence(desk: _Desk, said: Integration) -> _Fence | None:
+    """Why these orders may come by the integration too, or have come by it unseen; None where they may be loaded."""
+    terms, now = desk.agreement, desk.now()
+    skew = terms.monitoring.max_clock_skew
+    why = ""
+    if said.state == "live" or said.at is None:
+        why = "the brand does not confirm that the integration is paused"
+    elif said.state == "down" and terms.integration.replay_guard == "none":
+        why = "the integration is down and not paused, and nobody stops what it sends when it comes back"
+    elif said.at - now > skew:
+        why = "the integration is confirmed as paused at a time that has not come yet: a clock is wrong"
+    elif now - said.at > _PAUSE_HOLDS:
+        why = "that the integration is paused was confirmed more than a day ago"
+    if why:
+        return _Fence("integration-live", why)
+    listed = desk.wms.listed_at() if isinstance(desk.wms, Listed) else None
+    # What was listed after the pause has everything that the integration brought, however old the list is.
+    since_pause = said.state == "paused" and listed is not None and said.at is not None and listed >= said.at
+    if listed is None or (listed - now <= skew and (since_pause or now - listed <= terms.monitoring.max_snapshot_age)):
+        return None
+    why = "the warehouse system's list is older than agreed, and than the pause: what came since is not known"
+    if listed - now > skew:
+        why = "the warehouse system's list is from the future: a clock is wrong"
+    return _Fence("list-stale", why)
 
 
 def _marked_wrong(desk: _Desk, manifest: Manifest, name: str) -> bool:
@@ -321,8 +366,9 @@ def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
         text = f"{name}, or its id, was received before with other bytes; what came now is in bad/"
         yield _refuse(desk, name, "file-changed", text, Refused.exit_code)
         return
-    if not any("received" in before.receipts for before in seen) and _fenced(desk, manifest):
-        yield _live(name, "work")
+    fence = None if any("received" in before.receipts for before in seen) else _fence(desk, manifest.integration)
+    if fence and not desk.integration_live_by:
+        yield fence.note(name, "work")
         return
     before = (seen or desk.ledger.open_file(file, state=state, at=desk.now()))[0]
     if before.closed_at is None and (before.file_id, before.name) == (file.file_id, name):
@@ -356,7 +402,8 @@ def _work_through(
     desk: _Desk, manifest: Manifest, file: ReceivedFile, data: _Data | None, before: LedgerFile
 ) -> Iterator[Receipt | Note]:
     state = desk.drop.state
-    override = desk.integration_live_by if manifest.integration.state == "live" else None
+    # Of a file that was taken in time, nobody has to answer for what has grown old since.
+    fence = _fence(desk, manifest.integration) if desk.integration_live_by else None
     first = _say(
         desk,
         answers.received_receipt(
@@ -364,8 +411,8 @@ def _work_through(
             file,
             state=state,
             agreement=desk.agreement.ref,
-            by=By(org=desk.agreement.parties.warehouse.org, person=override or desk.person),
-            reasons=(Reason(code="integration-live"),) if override else (),
+            by=By(org=desk.agreement.parties.warehouse.org, person=desk.integration_live_by if fence else desk.person),
+            reasons=(Reason(code=fence.code),) if fence else (),
             at=desk.now(),
         ),
     )
@@ -417,10 +464,10 @@ def _load(desk: _Desk, manifest: Manifest, report: Report, before: LedgerFile) -
         planned = plan(
             manifest,
             answers.rejections(manifest, report),
+            agreement=desk.agreement,
             ledger=ledger,
             wms=wms,
             state=state,
-            all_or_nothing=desk.agreement.format.load_mode == "all-or-nothing",
             at=desk.now(),
         )
     good = answers.passed(manifest, report)
@@ -453,7 +500,8 @@ def _put_away(desk: _Desk, name: str, target: Folder) -> None:
         moved = False
     if moved or name not in _names(desk, "work"):
         return
-    data = drop.read("work", name)
-    if name not in _names(desk, target) or data != drop.read(target, name):
+    data = drop.read("work", name, desk.limit)
+    there = next((entry.size for entry in drop.list(target) if entry.name == name), None)
+    if there != len(data) or data != drop.read(target, name, desk.limit):
         drop.put(target, f"{name}.{sha256(data)[:12]}", data)
     drop.remove("work", name)

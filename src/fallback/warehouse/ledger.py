@@ -38,6 +38,7 @@ from sqlalchemy.exc import ArgumentError
 
 from fallback.documents.base import State
 from fallback.documents.receipt import AnsweredOrder, Receipt, ReceivedFile, Stage
+from fallback.errors import Refused
 from fallback.records.values import write_instant
 from fallback.warehouse import tables
 from fallback.warehouse.wms import Outcome, Way
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 Status = Literal["claimed", "loaded", "refused", "unknown"]
 
+WHOLE = "0"
+"""The group of an order that is not split."""
+
 _CHUNK = 500  # keys a query: far below SQLite's limit of bound values
 _its_key = tables.orders.c.key == bindparam("of")
 _ANSWERS = TypeAdapter(tuple[AnsweredOrder, ...])
@@ -54,12 +58,18 @@ _ANSWERS = TypeAdapter(tuple[AnsweredOrder, ...])
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An order to be written into the ledger. The fingerprint is absent where only the key is known."""
+    """An order to be written into the ledger. The fingerprint is absent where only the key is known.
+
+    ``base`` and ``group`` are what ``Agreement.base_key`` makes of the key: with them a whole order and its parts are
+    known to be the same.
+    """
 
     key: str
     fingerprint: str | None = None
     revision: int = 1
     wms_ref: str | None = None
+    base: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class LedgerOrder:
     """
 
     key: str
+    base: str | None
+    group: str | None
     revision: int
     fingerprint: str | None
     path: Way
@@ -111,10 +123,39 @@ class Ledger:
 
     # --- orders
 
+    def keep_template(self, order_key: str, *, state: State) -> None:
+        """Write down by which template the keys are made.
+
+        Raises Refused ``key-template-changed`` where orders are known under keys of another one: none of them would be
+        known again.
+        """
+        here = tables.templates.c.state == state
+        with self._writing() as connection:
+            kept = connection.execute(select(tables.templates.c.order_key).where(here)).scalar_one_or_none()
+            if kept == order_key:
+                return
+            known = connection.execute(select(tables.orders.c.key).where(tables.orders.c.state == state).limit(1))
+            if kept is not None and known.first():
+                raise Refused(
+                    "key-template-changed",
+                    f"the ledger knows its orders by {kept}, and the agreement now makes keys by {order_key}",
+                    hint="nothing was loaded; put the order_key back on both sides",
+                )
+            connection.execute(delete(tables.templates).where(here))
+            connection.execute(insert(tables.templates).values(state=state, order_key=order_key))
+
     def find(self, keys: Collection[str], *, state: State) -> dict[str, LedgerOrder]:
         """What is known of those of the keys that the ledger holds."""
         with self._reading() as connection:
             return _orders_of(connection, state, keys)
+
+    def regrouped(self, claims: Iterable[Claim], *, state: State, batch_id: str = "") -> dict[str, LedgerOrder]:
+        """Those of the orders that are known in another grouping, by key: whole where parts are known, or the reverse.
+
+        What the batch itself has claimed does not count.
+        """
+        with self._reading() as connection:
+            return _regrouped(connection, state, claims, batch_id)
 
     def batch(self, batch_id: str, *, state: State) -> dict[str, LedgerOrder]:
         """The orders that the batch has claimed, by key."""
@@ -150,11 +191,12 @@ class Ledger:
         """Claim the keys for a batch, in one transaction. Returns those that are somebody else's, as they stand.
 
         A key belongs to one batch at a time: of two receivers that want it, one gets it. Claimed again by the same
-        batch it stays as it is. A key that the warehouse system refused is free.
+        batch it stays as it is. A key that the warehouse system refused is free. An order that is known whole is not
+        free by its parts, nor the reverse: what is returned for its key is the entry of the other grouping.
         """
         wanted = {claim.key: claim for claim in claims}
         with self._writing() as connection:
-            taken = _taken(connection, state, wanted)
+            taken = _regrouped(connection, state, claims, batch_id) | _taken(connection, state, wanted)
             free = [claim for key, claim in wanted.items() if key not in taken]
             _put_orders(connection, state, free, status="claimed", path=path, at=at, batch_id=batch_id, file_id=file_id)
         return {key: row for key, row in taken.items() if row.batch_id != batch_id}
@@ -327,6 +369,24 @@ def _orders_of(connection: Connection, state: State, keys: Collection[str]) -> d
 def _taken(connection: Connection, state: State, keys: Collection[str]) -> dict[str, LedgerOrder]:
     """Those of the keys that are not free: known, and not refused by the warehouse system."""
     return {key: row for key, row in _orders_of(connection, state, keys).items() if row.status != "refused"}
+
+
+def _regrouped(connection: Connection, state: State, claims: Iterable[Claim], batch_id: str) -> dict[str, LedgerOrder]:
+    wanted = {claim.key: claim for claim in claims if claim.base is not None}
+    bases = list({claim.base for claim in wanted.values()})
+    known: dict[str | None, list[LedgerOrder]] = {}
+    for start in range(0, len(bases), _CHUNK):
+        chunk = bases[start : start + _CHUNK]
+        query = select(tables.orders).where(tables.orders.c.state == state, tables.orders.c.base.in_(chunk))
+        for row in map(_order, connection.execute(query)):
+            if row.status != "refused" and row.batch_id != batch_id:
+                known.setdefault(row.base, []).append(row)
+    return {
+        key: row
+        for key, claim in wanted.items()
+        for row in known.get(claim.base, ())
+        if (row.group == WHOLE) != (claim.group == WHOLE)
+    }
 
 
 def _put_orders(

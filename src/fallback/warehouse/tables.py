@@ -31,11 +31,17 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from fallback.errors import FallbackError
 
-VERSION = 1
+VERSION = 2
 _DRIVERS = ("sqlite", "sqlite+pysqlite")
 
 _schema = MetaData()
 _version = Table("schema_version", _schema, Column("version", Integer, nullable=False))
+templates = Table(
+    "templates",
+    _schema,
+    Column("state", String, primary_key=True),
+    Column("order_key", String, nullable=False),
+)
 files = Table(
     "files",
     _schema,
@@ -57,6 +63,8 @@ orders = Table(
     _schema,
     Column("state", String, primary_key=True),
     Column("key", String, primary_key=True),
+    Column("base", String),
+    Column("group", String),
     Column("revision", Integer, nullable=False),
     Column("fingerprint", String),
     Column("path", String, nullable=False),
@@ -67,6 +75,7 @@ orders = Table(
     Column("file_id", String),
     Column("at", String, nullable=False),
     Index("orders_by_batch", "state", "batch_id"),
+    Index("orders_by_base", "state", "base"),
 )
 
 

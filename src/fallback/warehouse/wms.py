@@ -11,11 +11,12 @@ import io
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, get_args, runtime_checkable
 
 from fallback.documents.base import State
 from fallback.errors import FallbackError
@@ -25,6 +26,7 @@ from fallback.records.order import Order
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
 
+OutcomeState = Literal["loaded", "refused", "unknown"]
 Way = Literal["integration", "fallback", "manual"]
 """The path by which an order came into the warehouse."""
 
@@ -63,7 +65,7 @@ class Outcome:
     ``reason`` is a short kebab-case code, never a sentence: it stands in receipts, where no value of an order may.
     """
 
-    state: Literal["loaded", "refused", "unknown"]
+    state: OutcomeState
     wms_ref: str | None = None
     reason: str | None = None
 
@@ -84,6 +86,91 @@ class Wms(Protocol):
         ...
 
 
+@runtime_checkable
+class Listed(Protocol):
+    """A warehouse system that is not asked itself: it is known from a list that it writes."""
+
+    def listed_at(self) -> datetime | None:
+        """When the list that ``find`` looks into was written; None where the system writes none."""
+        ...
+
+
+# --- the border: what a loader says is data of others
+
+UNNAMED = "unnamed"
+"""Stands for a state or a path whose own name is not a plain word."""
+_WORD = re.compile(r"[a-z0-9-]{1,40}")
+_REF = re.compile(r"[A-Za-z0-9._:/#-]{1,160}")
+
+
+def ask(wms: Wms, keys: Collection[str]) -> dict[str, WmsOrder]:
+    """What the system has of the keys, with nothing in it but plain words: it stands in receipts and in the ledger.
+
+    Raises FallbackError ``wms-unusable`` where it cannot be asked or does not answer as agreed; the loader's own words
+    are not repeated, for they may hold anything.
+    """
+    told: object = _called(lambda: wms.find(keys))
+    if not isinstance(told, Mapping) or any(not isinstance(told[key], WmsOrder) for key in told):
+        raise _failed("the loader does not say what the warehouse system has")
+    return {key: _plain(key, told[key]) for key in keys if key in told}
+
+
+def hand_over(wms: Wms, batch_id: str, orders: Sequence[LoadOrder]) -> dict[str, Outcome]:
+    """Load the orders; what the loader says in another form than agreed, or does not say, is ``unknown``.
+
+    Raises FallbackError ``wms-unusable`` where it fails: the same batch is then handed over again.
+    """
+    try:
+        told: object = _called(lambda: wms.load(batch_id, orders), TimeoutError)
+    except TimeoutError:
+        return {}
+    if not isinstance(told, Mapping):
+        return {}
+    return {order.key: _heard(told.get(order.key)) for order in orders}
+
+
+def _called(act: Callable[[], object], *let: type[Exception]) -> object:
+    try:
+        return act()
+    except let:
+        raise
+    except FallbackError as error:
+        raise FallbackError("wms-unusable", error.message, hint=error.hint) from None
+    except Exception:
+        # A loader is code of others: its database, its network, its faults.
+        raise _failed("the loader failed") from None
+
+
+def _failed(text: str) -> FallbackError:
+    return FallbackError("wms-unusable", text, hint="look at the warehouse system and its loader, then receive again")
+
+
+def _plain(key: str, said: WmsOrder) -> WmsOrder:
+    fingerprint = _text(said.fingerprint, _FINGERPRINT)
+    path = _text(said.path, _WORD) or UNNAMED
+    return WmsOrder(key, _text(said.wms_ref, _REF), _state(said.state), path, fingerprint)
+
+
+def _state(said: object) -> str:
+    """The system's own word as one plain word; every way to say cancelled is one, for such an order does not ship."""
+    word = said.lower() if isinstance(said, str) else ""
+    return CANCELLED if re.match(r"cancell?ed\b", word) else _text(word, _WORD) or UNNAMED
+
+
+def _heard(said: object) -> Outcome:
+    if not isinstance(said, Outcome) or said.state not in get_args(OutcomeState):
+        return Outcome("unknown")
+    return Outcome(said.state, _text(said.wms_ref, _REF), _text(said.reason, _WORD))
+
+
+def _text(said: object, form: re.Pattern[str]) -> str | None:
+    """What was said as text, if it has the form. A number is a reference too."""
+    text = str(said) if isinstance(said, int) else said
+    return text if isinstance(text, str) and form.fullmatch(text) else None
+
+
+# --- orders handed over as files
+
 _COLUMNS = ("key", "wms_ref", "state", "path", "fingerprint")
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,170}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
@@ -103,6 +190,7 @@ class FileWms:
             self._unusable("not the folder of a file loader")
         self._batches: dict[str, tuple[WmsOrder, ...]] = {}
         self._extract: tuple[tuple[int, int, int], dict[str, WmsOrder]] | None = None
+        self._folded: dict[str, str] = {}
         try:
             for part in ("import", "loaded", "staged"):
                 (self.folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,11 +200,24 @@ class FileWms:
     def find(self, keys: Collection[str]) -> dict[str, WmsOrder]:
         handed_over = self._handed_over()
         written_back = self._written_back()
+        # An order that stands in the list in other letters would not be known again, and load a second time.
+        if any(self._folded.get(key.casefold(), key) != key for key in keys):
+            raise _bad_extract("orders.csv has the key of an order in other letters, large or small, than the order")
         return {key: found for key in keys if (found := _joined(handed_over.get(key), written_back.get(key)))}
 
-    def all(self) -> dict[str, WmsOrder]:
-        """Every order that is known here: what a reconciliation compares."""
-        return self.find({*self._handed_over(), *self._written_back()})
+    def listed(self) -> dict[str, WmsOrder]:
+        """What the system says that it has: its list. Where it writes none, what was handed over to it."""
+        return self.find(self._handed_over() if self.listed_at() is None else self._written_back())
+
+    def listed_at(self) -> datetime | None:
+        """When ``orders.csv`` was written; None where there is none."""
+        try:
+            changed = (self.folder / "orders.csv").stat().st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._unusable(error.strerror)
+        return datetime.fromtimestamp(changed, UTC).replace(microsecond=0)
 
     def load(self, batch_id: str, orders: Sequence[LoadOrder]) -> dict[str, Outcome]:
         if not _BATCH.fullmatch(batch_id):
@@ -189,7 +290,9 @@ class FileWms:
                 stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
                 if self._extract is None or self._extract[0] != stamp:
                     self._extract = (stamp, _read_extract(file.name, stream.read()))
+                    self._folded = {key.casefold(): key for key in self._extract[1]}
         except FileNotFoundError:
+            self._extract, self._folded = None, {}
             return {}
         except OSError as error:
             self._unusable(error.strerror)
@@ -233,18 +336,18 @@ def _read_extract(name: str, data: bytes) -> dict[str, WmsOrder]:
         if not row:
             continue
         cells = dict(zip(rows[0], row, strict=False))
+        if any(not cell.isprintable() or cell != cell.strip() for cell in row):
+            raise _bad_extract(
+                f"{name}, row {number}: a cell has white space at its ends or characters that cannot be printed"
+            )
         wrong = len(row) != len(_COLUMNS) or not cells["key"] or not cells["state"]
         if wrong or (cells["fingerprint"] and not _FINGERPRINT.fullmatch(cells["fingerprint"])):
             raise _bad_extract(f"{name}, row {number}: a cell is missing or malformed")
         # A key may stand there twice, cancelled once and entered again: the one that ships counts.
         if cells["key"] not in found or found[cells["key"]].state == CANCELLED:
-            found[cells["key"]] = WmsOrder(
-                cells["key"],
-                cells["wms_ref"] or None,
-                cells["state"],
-                cells["path"] or "integration",
-                cells["fingerprint"] or None,
-            )
+            path = cells["path"] or "integration"
+            said = WmsOrder(cells["key"], cells["wms_ref"], cells["state"], path, cells["fingerprint"])
+            found[cells["key"]] = _plain(cells["key"], said)
     return found
 
 

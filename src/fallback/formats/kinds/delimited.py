@@ -14,7 +14,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from fallback.findings import mask, quote
+from fallback.findings import quote
 from fallback.formats.kinds.ends import ends_fault, unify
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
@@ -73,6 +73,7 @@ def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record 
     lines = text.split("\n")
     cut = lines.pop()
     ends: Counter[str] = Counter()
+    agreed, other = fmt.newline_text, 0
     number = 0
     while number < len(lines):
         first = number
@@ -89,10 +90,12 @@ def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record 
         if line[-1:] == "\r":
             line, end = line[:-1], "\r\n"
         ends[end] += 1
+        if end != agreed and not other:
+            other = number
         yield _Record(line, first + 1, end, quoted)
     if cut:
         yield _Record(cut, len(lines) + 1, "", quoting and '"' in cut)
-    if compare_ends and (fault := ends_fault(ends, fmt)) is not None:
+    if compare_ends and (fault := ends_fault(ends, fmt, other)) is not None:
         yield fault
 
 
@@ -196,13 +199,14 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
     ]
     missing = [name for name in expected if name not in known and name not in optional]
     if strict and missing and len(missing) == len(extra):
+        whole = len(cells) == len(expected)
         return None, faults + [
-            Fault("column-renamed", 1, field=name, found=_title(other), expected=quote(name))
+            Fault("column-renamed", 1, field=name, found=_title(other, cells, whole), expected=quote(name))
             for name, other in zip(missing, extra, strict=True)
         ]
     faults += [Fault("column-missing", 1, field=name, expected=f"a column {quote(name)}") for name in missing]
     if strict:
-        unknown = [_title(name) for name in dict.fromkeys(extra)]
+        unknown = [_title(name, cells, whole=False) for name in dict.fromkeys(extra)]
         faults += [Fault("column-unknown", 1, found=name, expected="no such column") for name in unknown]
     if faults:
         return None, faults
@@ -217,9 +221,13 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
     return cells, faults
 
 
-def _title(name: str) -> str:
-    """The name of a column that is not ours: in a damaged file anything may stand there."""
-    return quote(name) if len(name) <= 40 and "@" not in name else mask(name)
+_PLAIN_TITLE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,39}")
+
+
+def _title(name: str, cells: Sequence[str], whole: bool) -> str:
+    """The name of a column that is not ours. Where there are more cells than columns, a row of data may have been
+    joined with the header, and the name be a person's: only its place is told."""
+    return quote(name) if whole and _PLAIN_TITLE.fullmatch(name) else f"another name in column {cells.index(name) + 1}"
 
 
 def _other_delimiter(text: str, expected: Sequence[str], fmt: Format) -> Fault | None:
@@ -289,10 +297,9 @@ def _rows(
             fault = Fault("record-unknown", record.line, found=found, expected=expected)
         else:
             fault = Fault("row-cells", record.line, found=f"{len(known)} cells", expected=f"{width}")
-        # A damaged record of several lines may have swallowed other orders' rows: it is nobody's.
-        if in_place and "\n" not in record.text:
-            fault = fault._replace(type=row_type, cells=tuple(known))
-        yield fault._replace(record=number)
+        # A damaged record of several lines may have swallowed rows of other orders: it is not of one type.
+        row_type = row_type if "\n" not in record.text else -1
+        yield fault._replace(record=number, type=row_type, cells=tuple(known) if in_place else ())
 
 
 def _parted(cells: list[str], tags: Iterable[str]) -> list[str]:

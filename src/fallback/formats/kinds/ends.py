@@ -11,26 +11,30 @@ _NAMES = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
 
 
 def unify(text: str, fmt: Format) -> tuple[str, Fault | None]:
-    """The text with lines that can be split at LF, and what is wrong with ends that are CR or should be.
+    """The text with lines that can be split at LF, and what is wrong with ends that are all of another kind.
 
-    CR LF stays as it is where CR alone ends no line: which of the two ends each row, ``ends_fault`` is told.
+    Where every line end was changed alike, those within quotation marks were too: they are LF again. Elsewhere CR LF
+    stays as it is; which of the two ends each row, ``ends_fault`` is told.
     """
-    if fmt.newline != "cr":
-        if "\r" in text and "\n" not in text:
-            return text.replace("\r", "\n"), ends_fault({"\r": text.count("\r")}, fmt)
-        return text, None
+    if "\r" not in text:
+        return text, ends_fault({"\n": text.count("\n")}, fmt) if fmt.newline == "cr" else None
     both = text.count("\r\n")
     ends = {"\r\n": both, "\n": text.count("\n") - both, "\r": text.count("\r") - both}
-    return text.replace("\r\n", "\n").replace("\r", "\n"), ends_fault(ends, fmt)
+    if fmt.newline == "cr" or not ends["\n"] + both or (fmt.newline == "lf" and not ends["\n"] + ends["\r"]):
+        return text.replace("\r\n", "\n").replace("\r", "\n"), ends_fault(ends, fmt)
+    return text, None
 
 
-def ends_fault(ends: Mapping[str, int], fmt: Format) -> Fault | None:
-    """What is wrong with the line ends of a file, which were counted by kind; None where they are as agreed."""
+def ends_fault(ends: Mapping[str, int], fmt: Format, line: int = 1) -> Fault | None:
+    """What is wrong with the line ends of a file, which were counted by kind; None where they are as agreed.
+
+    ``line`` is the first line that ends otherwise than agreed.
+    """
     found = {end: count for end, count in ends.items() if count}
     agreed = fmt.newline_text
     if len(found) > 1:
         words = ", ".join(f"{count:,} with {_NAMES[end]}" for end, count in sorted(found.items()))
-        return Fault("line-ends-mixed", 1, found=words, expected=_NAMES[agreed])
+        return Fault("line-ends-mixed", line, found=words, expected=_NAMES[agreed])
     if found and agreed not in found:
         return Fault("line-ends", 1, found=_NAMES[next(iter(found))], expected=_NAMES[agreed])
     return None

@@ -29,7 +29,14 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # an exponent that no number has
+        raise ValueError from None
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_no_constant)
 
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
@@ -53,8 +60,9 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         cells = row.cells if isinstance(row, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
     if fault is None and fmt.newline != "cr":
-        ends = Counter("\r\n" if line[-1:] == "\r" else "\n" for line in lines)
-        if (fault := ends_fault(ends, fmt)) is not None:
+        kinds = ["\r\n" if line[-1:] == "\r" else "\n" for line in lines]
+        other = next((index for index, end in enumerate(kinds) if end != fmt.newline_text), 0)
+        if (fault := ends_fault(Counter(kinds), fmt, other + 1)) is not None:
             yield fault
 
 
