@@ -21,7 +21,8 @@ from fallback.formats.kinds import kind_of
 from fallback.formats.library import load_format, shipped
 from fallback.formats.read import ReadFile, read
 from fallback.formats.shape import Column, shape_of
-from fallback.formats.spec import Field, Format, mistakes
+from fallback.formats.soundness import mistakes
+from fallback.formats.spec import Field, Format
 from fallback.formats.write import write
 from fallback.records.order import Line, Order, Property, ShipTo
 from fallback.records.paths import PATHS

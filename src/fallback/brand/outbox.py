@@ -441,7 +441,7 @@ def _heard(connection: Connection, file: int) -> Receipt | None:
 def _answer(connection: Connection, file: int, manifest: Manifest, receipt: Receipt, current: Receipt | None) -> None:
     """Enter the answers of a processed receipt, unless ``current``, the one that held so far, stands."""
     answers = answered_orders(manifest, receipt)
-    sent = manifest.files[0].sha256
+    sent = manifest.sha256
     if current is not None and current.file.sha256 == sent != receipt.file.sha256:
         raise _foreign(receipt, f"it is about other bytes than {current.receipt_id}, which answers for what was sent")
     if current is not None and receipt.supersedes != current.receipt_id:

@@ -181,7 +181,8 @@ class Assembly:
         else:
             expected = self.desk.fixed(column)
             if expected is not None and text != expected:
-                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=quote(expected))
+                words = quote(expected) if expected else "nothing"
+                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=words)
 
     def blame(
         self,

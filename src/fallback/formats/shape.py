@@ -98,9 +98,9 @@ class Shape:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The column that a path is read from: the order's own row before a line's reference to it."""
+        """The column that a path is read from: the order's own row before a line's reference to it; in X12 any row."""
         found: dict[str, Column] = {}
-        for index in (self.line_type, self.order_type):
+        for index in (*range(len(self.rows)), self.line_type, self.order_type):
             found.update({c.field.path: c for c in self.rows[index].columns if c.field.path and not c.field.again})
         return found
 

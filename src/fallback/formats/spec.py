@@ -16,6 +16,7 @@ from fallback.records.paths import PATHS, PathInfo
 COMPUTED_ORDER = ("key", "order_lines", "order_units", "purpose", "envelope_at")
 COMPUTED_FILE = ("file_orders", "file_lines", "file_units", "hash_total")
 COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
+IDENTIFYING = ("key", "brand", "platform", "order_id", "order_number", "group")
 NAME_PARTS = ("marker", "brand", "sent", "sequence", "role")
 
 
@@ -47,6 +48,7 @@ class Field(Spec):
     Fixed width: ``width`` in characters, ``start`` from 1 (else after the field before), ``justify``, ``pad``, and
     ``decimals`` for amounts without a point. X12: ``element`` is the position, or positions, in the segment;
     ``qualifier`` marks the constant that tells segments of one tag apart; ``repeat`` writes one segment a line of text.
+    Another text than a constant is a warning there, and where the constant is ``required`` refuses the order.
     """
 
     name: Annotated[str, StringConstraints(min_length=1)]
@@ -57,7 +59,7 @@ class Field(Spec):
     per_line: bool = False
     part: Literal["first", "last"] | None = None
     again: bool = False
-    prefix: str | None = None
+    prefix: Annotated[str, StringConstraints(min_length=1)] | None = None
     unused: bool = False
     once: bool = False
     required: bool = False
@@ -87,6 +89,11 @@ class Field(Spec):
     @property
     def stand_in(self) -> str | None:
         return next(iter(self.placeholder.values()), None)
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The patterns of a date: the first is written, any is read."""
+        return (self.date,) if isinstance(self.date, str) else self.date or ()
 
     @property
     def longest(self) -> int | None:
@@ -237,7 +244,9 @@ class Format(Spec):
         return tuple(row.tag for row in self.records) if self.layout == "two-files" else ("orders",)
 
     def part(self, role: str) -> Format:
-        """One file of a pair as a format of its own: a row an order, or a row a line."""
+        """One file of a pair as a format of its own: a row an order, or a row a line. A single file is the format."""
+        if self.layout != "two-files":
+            return self
         said = {name: getattr(self, name) for name in type(self).model_fields}
         fields = next(row.fields for row in self.records if row.tag == role)
         return Format(**said | {"layout": "line", "fields": fields, "records": ()})
@@ -250,6 +259,11 @@ class Format(Spec):
     def carried(self) -> frozenset[str]:
         """The paths that a file of this format holds."""
         return frozenset(field.path for field in self.all_fields if field.path)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """What of the agreement's ``[codes]`` the fields hold."""
+        return frozenset(field.code for field in self.all_fields if field.code)
 
     @cached_property
     def lost(self) -> tuple[str, ...]:
@@ -287,9 +301,12 @@ class Format(Spec):
     def ref(self) -> FormatRef:
         return FormatRef(name=self.name, version=self.version, sha256=self.sha256)
 
-    @property
+    @cached_property
     def ties(self) -> tuple[str, ...]:
-        """The paths that every row of an order repeats."""
+        """The paths that every row of an order repeats; of a pair of files, those by which a line names its order."""
+        if self.layout == "two-files":
+            own, of_lines = ({field.path for field in row.fields} for row in self.records)
+            return tuple(path for path in IDENTIFYING if path in own & of_lines)
         return self.row_order.tied_by or self.identity()
 
     def identity(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder],
         place = Place(desk.file, item.line, item.record)
         if isinstance(item, Row):
             orders.append(_order(item.cells, place, desk))
-        elif CATALOGUE[item.code].about == "order":
+        elif CATALOGUE[item.code].about == "order" and item.record:
             name = _name(item.cells, place, desk)
             finding = Finding(item.code, place, order=name, field=item.field, found=item.found, expected=item.expected)
             identity = _identity(item.cells, desk)
@@ -73,14 +73,17 @@ def _order(tree: Tree, place: Place, desk: Desk) -> ReadOrder:
         return ReadOrder(None, assembly.number, place, (), None, (cancelled,), identity=assembly.identity)
     _tell_unknown(tree, assembly)
     for column in desk.shape.tree_columns:
+        text = str(tree.order.get(column.field.name, ""))
         if not column.of_line and column.field.path is not None:
-            text = str(tree.order.get(column.field.name, "")) or _text(tree, str(column.field.path), desk)
+            _take(column, text or _text(tree, column.field.path, desk), tree, -1, assembly)
+        elif text:  # a constant or a code of the agreement
             _take(column, text, tree, -1, assembly)
     for index, line in enumerate(tree.lines):
         assembly.start_line(place)
         for column in desk.shape.tree_columns:
-            if column.of_line:
-                text = str(line.get(column.field.name, "")) or column.field.default or ""
+            text = str(line.get(column.field.name, ""))
+            if column.of_line or text:
+                text = text or column.field.default or ""
                 if not text and column.field.default_from:
                     source = desk.shape.named.get(column.field.default_from)
                     text = str(line.get(source.field.name, "")) if source else ""
@@ -99,6 +102,7 @@ def _take(column: Column, text: str, tree: Tree, index: int, assembly: Assembly)
 def _tell_unknown(tree: Tree, assembly: Assembly) -> None:
     """What the format does not know: one finding a name, however often it comes."""
     for code, name in dict.fromkeys(tree.unknown):
+        assembly.desk.within(findings=len(assembly.findings), such_as=assembly.findings)
         assembly.findings.append(
             Finding(code, assembly.place, order=assembly.number, found=name, expected="what the format declares")
         )
