@@ -181,7 +181,8 @@ def test_any_order_reads_back_or_is_refused_with_a_finding(make: str, data: st.D
 
 
 HARD = (
-    "a\n\nb", "a\n b", "a \nb", "a\uffffb", "\ufffe", "]]>", "&amp;", "<a/>", "&#10;", "a~b", "a*b>c", "~", '"', '"a"', "'0012", "'",
+    "a\n\nb", "a\n b", "a \nb", "a\uffffb", "\ufffe", "]]>", "&amp;", "<a/>", "&#10;", "a~b", "a*b>c", "~", '"', '"a"',
+    "'0012", "'",
     "=1+1", "#", ";x", ";", "\\n", "\\", "0", "00", "0000-00-00", "a,b;c|d\te", "a\xa0b", "N/A", "null", "None", "a  b",
     "\u0301", "\U0001f381", "ISA", "IEA*1*000000001~", "x" * 60, "x" * 256,
 )  # fmt: skip
@@ -226,6 +227,17 @@ def test_orders_that_a_file_cannot_tell_apart_are_refused_and_the_others_go(name
         ("order-doubled", one.order_number), ("order-doubled", two.order_number),
     ]  # fmt: skip
     assert_same(fmt, made)
+
+
+def test_a_line_that_would_begin_a_comment_is_refused_and_not_passed_over() -> None:
+    """The lines of a pair begin with the order's id: read back, the order would have none."""
+    pair = load_format("order-two-files-csv")
+    fmt = variant(pair, {"delimited": pair.delimited.model_dump() | {"comment": ";"}})
+    assert mistakes(fmt) == []
+    one, two = fitting(fmt, 2, codes=CODES, key=key, at=AT)
+    made = written(fmt, [with_value(one, "order_id", ";1"), two])
+    assert made.orders == (two,)
+    assert [(finding.code, finding.path) for finding in made.findings] == [("value-not-writable", "order_id")]
 
 
 def test_a_default_that_is_no_value_of_its_path_refuses_the_order() -> None:

@@ -680,6 +680,32 @@ NEW_WORDS: list[tuple[Format, Change, str]] = [
         of("service", unused=True),
         "fields[24] Service: unused is for columns of an order or a line that hold nothing of it: no path, no code",
     ),
+    (
+        CSV,
+        cells(comment=","),
+        "delimited.comment: a sign other than the delimiter; no letter, digit, blank or quotation mark",
+    ),
+    (
+        CSV,
+        cells(comment="B"),
+        "delimited.comment: a sign other than the delimiter; no letter, digit, blank or quotation mark",
+    ),
+    (CSV, both(of("brand", name=";Brand"), cells(comment=";")), "delimited.comment: the format's own rows begin so"),
+    (CSV, cells(comment="[", header="bracketed"), "delimited.comment: the format's own rows begin so"),
+    (X12, named("N901.ZB", 9, qualifier=False), "records[9] N9: nothing tells this segment from that of records[7]"),
+    (
+        XML,
+        of("carrier", default="UPSN"),
+        "fields[24] Carrier: carrier may be absent: written so, it would be read as the default",
+    ),
+    (CSV, of("order_lines", once=True), "fields[6] OrderLines: once: for fields with a canonical path"),
+    (
+        CSV,
+        more(name="Kind", constant="SO", zone="UTC", date="iso8601"),
+        "fields[41] Kind: date and zone: for fields with a canonical path",
+    ),
+    (CSV, of("service", date=()), "fields[24] Service: service is not a date"),
+    (CSV, top(row_order={"sorted_by": ""}), "row_order.sorted_by:  must be a path of the order that a field holds"),
 ]
 
 
@@ -733,22 +759,20 @@ def test_texts_of_the_format_fit_its_quoting_and_encoding() -> None:
 
 
 WORDS = sorted(set(Field.model_fields) - {"doc", "source"})
-WHOLE = ["kind", "layout", "encoding", "newline", "drops", "defaults", "wrapper", "max_orders", "max_lines",
-         "row_order", "delimited", "fixed_width", "json_terms", "xml", "x12", "fields", "records"]  # fmt: skip
+WHOLE = ["kind", "layout", "encoding", "newline", "drops", "defaults", "wrapper", "max_orders", "max_lines"]
 SOME = st.sampled_from([fmt for fmt in map(load_format, shipped()) if fmt.direction != "read"])
+SECTIONS = ("delimited", "fixed_width", "json_terms", "xml", "x12", "row_order")
+PLAIN = """A 0 UTC lines.sku order_id order_number service ship_to.name order_lines key iso8601 %Y-%m-%d %Y%m%d%H%M%S
+    %-m/%-d/%y [0-9]+ [A-Z]{1,3} lines lines.x Lines Lines/Line a/b @a # =order_number left right first last first-line
+    line nested two-files header-detail ascii cp1252 lf cr gzip zip json xml x12 delimited fixed-width ~ * | ; H LX ST
+    forbidden none all joined refuse count Orders"""
+TEXTS = PLAIN.split()
 SAID = st.one_of(
-    st.sampled_from([
-        None, True, False, 0, 1, 2, 3, 5, 14, 64, -1, "", "A", "0", " ", "UTC", "lines.sku", "order_id", "service",
-        "ship_to.name", "order_lines", "key", "iso8601", "%Y-%m-%d", "%Y%m%d%H%M%S", "%-m/%-d/%y", "[0-9]+", "[A-Z]{1,3}",
-        "lines", "lines.x", "a/b", "@a", "#", "=order_number", (), ("A",), (1, 2), ("order_id",), ("lines.lot",), {},
-        {"service": "X"}, {"platform": "shop"}, {"order_id": "=order_number"}, {"lines.line_id": "#"}, {"header": "forbidden"},
-        {"delimiter": "|", "quoting": "none"}, {"record_length": 10}, {"root": ""}, {"order": ""}, {"element": "|"},
-        {"sorted_by": "order_number"}, {"follow": True}, {"tied_by": ("order_id",)}, {"adjacent": True}, "left", "right",
-        "first", "last", "first-line", "line", "nested", "two-files", "header-detail", "ascii", "cp1252", "lf", "cr",
-        "gzip", "zip", "json", "xml", "x12", "delimited", "fixed-width",
-    ]),
-    st.integers(-1, 40),
-)  # fmt: skip
+    st.sampled_from([None, True, False, "", " ", -1, 64, (), (1, 2), {}, *TEXTS]),
+    st.sampled_from(TEXTS).map(lambda text: (text,)),
+    st.dictionaries(st.sampled_from(TEXTS), st.sampled_from(TEXTS), min_size=1, max_size=2),
+    st.integers(0, 40),
+)
 
 
 @settings(max_examples=times(3000))
@@ -757,13 +781,13 @@ def test_a_declaration_is_named_wrong_or_writes_what_it_reads(base: Format, data
     """Whatever a format says: it is told what is wrong with it, or it carries orders whole, or it refuses them."""
     content = base.model_dump()
     for _ in range(data.draw(st.integers(1, 3))):
-        row = data.draw(st.sampled_from([content, *content["records"]]))
-        target = data.draw(st.sampled_from([content, row, *row["fields"]]))
-        if "doc" in target:
-            target[data.draw(st.sampled_from(WORDS))] = data.draw(SAID)
-        elif target is content:
-            target[data.draw(st.sampled_from(WHOLE))] = data.draw(SAID)
-        elif row["fields"]:
+        row = data.draw(st.sampled_from([one for one in (content, *base_rows(content)) if one["fields"]]))
+        sections = [content[name] for name in SECTIONS if isinstance(content[name], dict)]
+        target = data.draw(st.sampled_from([content, *sections, *base_rows(content), *row["fields"]]))
+        words = WORDS if "doc" in target else WHOLE if target is content else sorted(set(target) - {"fields"})
+        if words:
+            target[data.draw(st.sampled_from(words))] = data.draw(SAID)
+        if data.draw(st.integers(0, 4)) == 0:
             gone = data.draw(st.integers(0, len(row["fields"]) - 1))
             row["fields"] = [*row["fields"][:gone], *row["fields"][gone + 1 :]]
     try:
@@ -778,6 +802,11 @@ def test_a_declaration_is_named_wrong_or_writes_what_it_reads(base: Format, data
     if made.orders:
         back = read(fmt, made.parts, codes=codes, defaults={} if "brand" in fmt.carried else {"brand": "acme"})
         assert [one.order for one in back.orders] == [as_carried(order, fmt) for order in made.orders]
+
+
+def base_rows(content: Content) -> list[Content]:
+    rows = content["records"]
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list | tuple) else []
 
 
 SAMPLE = [

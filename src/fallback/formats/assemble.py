@@ -104,6 +104,7 @@ class Assembly:
     blamed: set[tuple[Any, ...]] = field(default_factory=set)
     strange: set[str] = field(default_factory=set)
     texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    places: dict[tuple[Any, ...], Place] = field(default_factory=dict)
     again: list[tuple[Column, tuple[Any, ...], str, Place]] = field(default_factory=list)
     declared_lines: int | None = None
     declared_units: int | None = None
@@ -125,6 +126,8 @@ class Assembly:
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
         loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
+        if place.at:
+            self.places[loc] = place
         if column.field.only is not None:
             self._ask(column, column.field.only, text, loc, place)
             return
@@ -305,15 +308,22 @@ class Assembly:
         """Add the record's word, unless a value in it or around it has been blamed. ``above`` is all around those."""
         if problem.loc in above or problem.loc in self.blamed or any(p in self.blamed for p in _above(problem.loc)):
             return
+        if self._source(problem) in self.blamed:
+            return
         above.update(_above(problem.loc))
         index = problem.loc[1] if problem.loc[:1] == ("lines",) and len(problem.loc) > 1 else None
-        place = self.place if not isinstance(index, int) else self.line_places[index]
+        place = self.places.get(problem.loc) or (self.line_places[index] if isinstance(index, int) else self.place)
         column = self.desk.shape.columns.get(problem.path)
         text = self.texts.get(problem.loc)
         found = "nothing" if problem.code == "value-missing" else None
         if found is None and column is None and problem.found is not None:
             found = "a value"
         self.blame(problem.code, problem.loc, column, place, text=text, found=found, expected=problem.expected)
+
+    def _source(self, problem: Problem) -> tuple[Any, ...]:
+        """Where the value stands that by default is that of the problem's path, too."""
+        source = self.desk.shape.format.defaults.get(problem.path, "").removeprefix("=").split(".")
+        return (*problem.loc[:2], *source[1:]) if source[0] == "lines" else tuple(source)
 
 
 _DECLARED = {"order_lines": "declared_lines", "order_units": "declared_units"}

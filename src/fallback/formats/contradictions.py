@@ -72,7 +72,7 @@ def _dates(field: Field) -> Iterator[str]:
                 return
 
 
-_PIECE = re.compile(r"\\.|\[[^\]]*\]|\((?:\?:)?|\{[0-9]+(?:,[0-9]*)?\}|.", re.DOTALL)
+_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?:\?:)?|\{[0-9]+(?:,[0-9]*)?\}|.", re.DOTALL)
 
 
 def shortest(pattern: str) -> int:

@@ -39,7 +39,7 @@ _CALLED = {
     "ship_to.postal_code": "postalcode postcode shiptozip zip zipcode",
     "ship_to.country": "countrycode shiptocountry",
     "ship_to.phone": "phonenumber shiptophone telephone",
-    "ship_to.email": "emailaddress mail",
+    "ship_to.email": "emailaddress mail notificationemail",
     "lines.line_id": "lineid merchantfulfillmentorderitemid",
     "lines.line_number": "line linenbr lineno",
     "lines.sku": "item itemcode itemnumber lineitemsku merchantsku productcode",
@@ -51,7 +51,7 @@ _CALLED = {
     "lines.lot": "batch lotnumber",
     "lines.hs_code": "hstariff",
     "lines.origin_country": "countryoforigin",
-    "order_lines": "linecount numberoflines orderlines totallines",
+    "order_lines": "linecount lines numberoflines orderlines totallines",
     "order_units": "orderunits totalunits",
 }
 
@@ -185,7 +185,9 @@ def _toml(name: str, sample: Sample, guesses: list[Guess], docs: Mapping[str, st
     yield 'status = "unverified"'
     if "order_lines" not in found:
         yield f'uncounted = "the sample has no count of the lines of an order"  # {TO_DO}'
-    spare = [path for path, info in PATHS.items() if path not in found and not info.required and info.default is None]
+    spare = [
+        path for path, info in PATHS.items() if path not in found and info.default in (None, ()) and not info.required
+    ]
     if spare:
         yield "# An order that holds one of these is refused, until a field carries it, or both sides agree to lose it:"
         yield from (f"# {line}" for line in _wrapped("drops = [" + ", ".join(map(_quoted, spare)) + "]"))
@@ -243,7 +245,8 @@ def _field(guess: Guess, docs: Mapping[str, str]) -> Iterator[str]:
             yield f"# {TO_DO}: {guess.doubt}"
         yield from _date(guess)
         if guess.filled:
-            yield f"required = true  # {TO_DO}: it is in every row of the sample"
+            needed = guess.path not in PATHS or PATHS[guess.path].required
+            yield f"{'' if needed else '# '}required = true  # {TO_DO}: it is in every row of the sample"
     if guess.longest:
         yield f"# The longest value of the sample has {guess.longest:,} characters; max_length is the partner's to say."
     yield f"doc = {_quoted(docs.get(guess.path or '', TO_DO))}"
@@ -254,7 +257,9 @@ def _date(guess: Guess) -> Iterator[str]:
     if kind not in ("instant", "day"):
         return
     first = guess.date[0] if guess.date else "iso8601"
-    others = [pattern for pattern in guess.date[1:] if pattern.replace("-", "") != first.replace("-", "")]
+    others = [pattern for pattern in guess.date[1:] if pattern.replace("%-", "%") != first.replace("%-", "%")]
+    if first == "iso8601":
+        others = []  # which takes more forms than they do
     doubt = f", or {' or '.join(others)}" if others else "" if guess.date else ": nothing in the sample tells"
     yield f"date = {_quoted(first)}" + (f"  # {TO_DO}{doubt}" if others or not guess.date else "")
     if kind == "instant" and first != "iso8601":

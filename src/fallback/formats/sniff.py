@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fallback.errors import FallbackError
+from fallback.findings import quote
 
 MOST_BYTES = 1 << 20
 """How much of a sample is looked at."""
@@ -61,7 +62,7 @@ def sniff(data: bytes, file: str, known: Callable[[str], bool]) -> Sample:
         doubts.append("header: the first row looks like data; where it is a header, write the columns' names yourself")
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
-        raise _unusable(file, f"has two columns called {doubled[0]!r}", "a column needs a name of its own")
+        raise _unusable(file, f"has two columns called {quote(doubled[0])}", "a column needs a name of its own")
     return Sample(encoding, newline, delimiter, quoting, header, comment, names, tuple(map(tuple, body)), tuple(doubts))
 
 
@@ -73,7 +74,7 @@ def _unusable(file: str, what: str, hint: str = "") -> FallbackError:
 
 def _whole_lines(data: bytes, file: str) -> bytes:
     """The data, or as many whole lines of a long file as are looked at."""
-    if not data.strip():
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
         raise _unusable(file, "is empty")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise _unusable(file, "is UTF-16 text", "agreed files are UTF-8 or a one-byte encoding: save it as UTF-8")
@@ -119,10 +120,11 @@ def _newline(text: str, doubts: list[str]) -> str:
 def _without_comments(text: str) -> tuple[str, str | None]:
     """The text without the lines before its header that begin with a mark of comments, and the mark."""
     lines = text.split("\n")
-    marks = [line[0] for line in lines if line and line[0] in "#;"]
-    if not marks or lines[0][:1] != marks[0] or lines[0].count(marks[0]) > 1:
+    mark = lines[0][:1]
+    others = [line for line in lines if not line.startswith(mark)]
+    if mark not in ("#", ";") or lines[0].count(mark) > 1 or 2 * len(others) < len(lines):
         return text, None
-    return "\n".join(line for line in lines if not line.startswith(marks[0])), marks[0]
+    return "\n".join(others), mark
 
 
 def _parsed(text: str, delimiter: str) -> list[list[str]]:

@@ -152,12 +152,10 @@ def _row_order_mistakes(fmt: Format) -> Iterator[str]:
         yield "row_order: rows are tied by a path or follow the order's own, not both"
     if terms.adjacent and (not fmt.tabular or fmt.layout == "header-detail" or terms.follow):
         yield "row_order.adjacent: for rows that say themselves which order they belong to"
-    sorted_by = PATHS.get(terms.sorted_by or "")
-    if terms.sorted_by and (terms.sorted_by not in fmt.carried or sorted_by is None or sorted_by.level != "order"):
-        yield f"row_order.sorted_by: {terms.sorted_by} must be a path of the order that a field holds"
-    for path in terms.tied_by:
+    named = [("sorted_by", terms.sorted_by)] if terms.sorted_by is not None else []
+    for word, path in (*named, *(("tied_by", path) for path in terms.tied_by)):
         if path not in fmt.carried or path not in PATHS or PATHS[path].level != "order":
-            yield f"row_order.tied_by: {path} must be a path of the order that a field holds"
+            yield f"row_order.{word}: {path} must be a path of the order that a field holds"
 
 
 def _can_stand(text: str, fmt: Format) -> bool:

@@ -280,7 +280,7 @@ def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> I
     )  # fmt: skip
     padded = (value.ljust(width) for value, width in zip(isa, _ISA_WIDTHS, strict=True))
     yield terms.element.join(["ISA", *padded]) + end
-    group = str(envelope.sequence)
+    group = str(int(control))
     heads = ("GS", terms.functional, ids["sender"], ids["receiver"], f"{at:%Y%m%d}", f"{at:%H%M}", group, "X")
     yield terms.element.join([*heads, terms.version]) + end
     count = 0

@@ -90,6 +90,7 @@ class _Handler(ContentHandler):
         super().__init__()
         terms = fmt.xml
         self.terms = terms
+        self.element = terms.order or terms.root
         self.top = 2 if terms.order else 1  # how deep the element of an order stands
         prefix = terms.lines + "/"
         self.leaves = {field.name for field in fmt.fields}
@@ -120,7 +121,7 @@ class _Handler(ContentHandler):
         depth = len(self.stack)
         if depth == 1:
             self.begin_document(uri, local, attrs)
-        elif depth == 2 == self.top and local != self.terms.order:
+        elif depth == 2 == self.top and local != self.element:
             self.fault("column-unknown", f"an element {local[:60]}", self.terms.order)
         if depth == self.top:
             self.begin()
@@ -188,8 +189,8 @@ class _Handler(ContentHandler):
             self.take(path, "".join(self.text))
             self.text = []
         self.stray()
-        local_name = self.stack.pop()
-        if len(self.stack) == self.top - 1 and local_name in (self.terms.order, self.terms.root):
+        local = self.stack.pop()
+        if len(self.stack) == self.top - 1 and local == self.element:
             self.number += 1
             self.found.append(Row(0, Tree(self.values, self.lines, tuple(self.unknown)), self.line, self.number))
         elif self.path:
