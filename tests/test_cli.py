@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -845,6 +846,15 @@ def test_an_error_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert done.stderr.startswith("file-unreadable: nix.csv")
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """What runs in the background, as a job of CI may, has the signal ignored, and so has what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     started = subprocess.Popen(
         (*FALLBACK, "init", "own"),
