@@ -456,6 +456,16 @@ def test_check_finds_gaps_and_a_review_that_is_due(night: Night) -> None:
     }
 
 
+def test_check_finds_terms_that_cannot_be_meant(night: Night) -> None:
+    night.change_terms("effective_from = ", "effective_from = 2398-01-01 # ")
+    night.change_terms('org = "northdock"', 'org = "acme"')
+    (night.acme / "local.toml").unlink()
+    done = night.brand("check")
+    assert done.code == 1
+    for gap in ("effective_from: found 2398-01-01", "parties.warehouse.org: ", "local.toml: found none"):
+        assert gap in done.out
+
+
 def test_check_reads_the_maps_of_the_brand(night: Night) -> None:
     (night.acme / "sku-map.csv").write_text("from,to\nA,1\nA,2\n", "utf-8")
     done = night.brand("check")
@@ -644,6 +654,11 @@ def test_an_item_list_is_held_against_the_file(night: Night) -> None:
     items = night.base / "items.txt"
     items.write_text("TEE-BLK-M\nTEE-BLK-L\nMUG-11OZ\nCAP-RED\nSOCK-42\n0012\n", "utf-8")
     assert night.brand("validate", file, "--skus", items).code == 0
+    items.write_bytes(b"\xef\xbb\xbf" + items.read_bytes())  # a list that an editor has saved
+    assert night.brand("validate", file, "--skus", items).code == 0
+    items.write_text("# none\n", "utf-8")
+    done = night.brand("validate", file, "--skus", items)
+    assert (done.code, "there is no entry in it" in done.err) == (3, True)
     items.write_text("TEE-BLK-M\n", "utf-8")
     done = night.brand("validate", file, "--skus", items)
     assert done.code == 1

@@ -19,7 +19,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
-from fallback.agreement import split_key
 from fallback.brand import tables
 from fallback.brand.standing import (
     WHOLE,
@@ -36,6 +35,7 @@ from fallback.documents.base import State
 from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import INSIDE, AnsweredOrder, Receipt, Stage
 from fallback.errors import Refused, WrongUse
+from fallback.records.keys import split_key
 
 _STAGES: tuple[Stage, ...] = ("received", "checked", "processed")
 
