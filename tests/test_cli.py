@@ -484,6 +484,23 @@ def unmap(night: Night) -> None:
     (night.acme / "sku-map.csv").write_text("".join(kept), "utf-8")
 
 
+def test_status_does_not_name_a_file_where_it_is_not(night: Night) -> None:
+    done = night.brand("export", "sample-orders.json", "--integration", "paused", "--confirmed-by", "J", "--out", "out")
+    assert done.code == 0
+    (file,) = (night.acme / "out").glob("*.csv")
+    assert night.brand("status").out.endswith(f"next: fallback send DIR/{file.name}\n")
+
+
+def test_what_is_answered_is_not_sent_again(night: Night) -> None:
+    file = night.exported()
+    night.brand("send", file)
+    night.warehouse("receive", "--person", "S. Lead")
+    night.brand("collect")
+    done = night.brand("send", file)
+    assert (done.code, done.err.partition(":")[0]) == (7, "order-in-flight")
+    assert "its receipt says processed" in done.err and "wait for" not in done.err
+
+
 def test_an_order_that_is_refused_does_not_hold_back_the_others(night: Night) -> None:
     unmap(night)
     done = night.export()

@@ -300,10 +300,11 @@ class Outbox:
     def _begin(self, connection: Connection, file_id: str, at: datetime) -> bool:
         file = self._known(connection, file_id)
         if heard := _heard(connection, file.n):
+            wait = "" if heard.stage == "processed" else "wait for its processed receipt, then "
             raise Refused(
                 "order-in-flight",
                 f"the warehouse has {file.name} already: its receipt says {heard.stage}",
-                hint="do not send it again; wait for its processed receipt, then export what is still open",
+                hint=f"do not send it again; {wait}export what is still open",
             )
         rivals = standings(_rivals(connection, file.state, file.n))
         if held := [one for one in rivals.values() if one.code is not None]:
