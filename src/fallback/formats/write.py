@@ -105,10 +105,11 @@ def write(
     written: list[Order] = []
     make = _tabular if fmt.tabular else _tree if fmt.kind in ("xml", "x12") else _nested
     orders = _sorted(orders, fmt)
-    names = [_name(order, desk) for order in orders]
+    carried = [as_carried(order, fmt) for order in orders]
+    names = [_name(order, as_read, desk) for order, as_read in zip(orders, carried, strict=True)]
     times = Counter(names)
-    for order, name in zip(orders, names, strict=True):
-        problems = [*_not_carried(order, desk), *_beyond(order, fmt), *_defaulted(order, desk)]
+    for order, as_read, name in zip(orders, carried, names, strict=True):
+        problems = [*_not_carried(order, desk), *_beyond(order, fmt), *_defaulted(order, as_read, desk)]
         if times[name] > 1:
             problems.append(_alike(order, desk))
         made = list(make(order, desk, problems))
@@ -190,11 +191,10 @@ def _beyond(order: Order, fmt: Format) -> Iterator[Finding]:
                 )
 
 
-def _name(order: Order, desk: _Desk) -> tuple[Any, ...]:
+def _name(order: Order, as_read: Order, desk: _Desk) -> tuple[Any, ...]:
     """What tells the order from the others in the file."""
-    carried = as_carried(order, desk.format)
     ties = desk.format.ties
-    return tuple(desk.key(order) if path == "key" and desk.key else values_of(carried, path)[0] for path in ties)
+    return tuple(desk.key(order) if path == "key" and desk.key else values_of(as_read, path)[0] for path in ties)
 
 
 def _alike(order: Order, desk: _Desk) -> Finding:
@@ -209,9 +209,9 @@ def _alike(order: Order, desk: _Desk) -> Finding:
     )
 
 
-def _defaulted(order: Order, desk: _Desk) -> Iterator[Finding]:
+def _defaulted(order: Order, as_read: Order, desk: _Desk) -> Iterator[Finding]:
     """What of another field's value is none of the path that takes it by default: such a file would be refused."""
-    judged = judge(as_carried(order, desk.format).model_dump()) if desk.format.defaults else order
+    judged = judge(as_read.model_dump()) if desk.format.defaults else as_read
     for problem in judged if isinstance(judged, list) else ():
         private = problem.path in PATHS and PATHS[problem.path].private and not desk.show_values
         text = str(problem.found)
