@@ -30,7 +30,7 @@ from fallback.formats.soundness import mistakes
 from fallback.formats.spec import Field, Format
 from fallback.formats.write import write
 from fallback.records.judge import judge
-from fallback.records.order import Line, Order, Property, ShipTo
+from fallback.records.order import CHECKED_LINE, CHECKED_ORDER, Line, Order, Property, ShipTo
 from fallback.records.paths import PATHS
 from fallback.render.text import finding_text
 from support.strategies import variant
@@ -300,7 +300,21 @@ def test_a_required_value_that_is_absent_is_named(case: Case) -> None:
     assert (finding.found, finding.field) == ("nothing", case.column.field.name)
 
 
-@params(case for case in OWN if not case.column.field.required and case.column.field.path != "currency")
+def checked(case: Case) -> bool:
+    """Whether the check digits of the order cover it: then it is no less a change to take it away."""
+    paths = {*CHECKED_ORDER, *(f"lines.{name}" for name in CHECKED_LINE)}
+    return "order_check" in case.fmt.carried and case.column.field.path in paths
+
+
+OPTIONAL = [case for case in OWN if not case.column.field.required and case.column.field.path != "currency"]
+
+
+@params(case for case in OPTIONAL if checked(case))
+def test_a_checked_value_that_is_absent_is_noticed(case: Case) -> None:
+    assert_refused(case, content_of(case, nothing(case)), "check-differs")
+
+
+@params(case for case in OPTIONAL if not checked(case))
 def test_an_optional_value_may_be_absent(case: Case) -> None:
     content = content_of(case, nothing(case))
     assert content.findings == ()

@@ -22,7 +22,7 @@ import pytest
 
 from fallback.formats.library import shipped
 from fallback.formats.spec import Format
-from fallback.records.order import Order
+from fallback.records.order import CHECKED_LINE, CHECKED_ORDER, Order
 from fallback.records.paths import PATHS, values_of
 from support.sent import Parts, Sent, golden, separators
 from support.soak import times
@@ -42,6 +42,8 @@ def unproven(fmt: Format) -> frozenset[str]:
     order has is always proven, unless the format says that it is uncounted: then every report says so.
     """
     proven = {"lines.quantity"} if fmt.carried & {"order_units", "file_units"} else set()
+    if "order_check" in fmt.carried:
+        proven |= {*CHECKED_ORDER, *(f"lines.{name}" for name in CHECKED_LINE)}
     if fmt.layout in ("header-detail", "two-files"):
         own, lines = ({field.path for field in row.fields if field.path} for row in fmt.rows[:2])
         proven |= own & lines

@@ -234,6 +234,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "A row was lost or added. Ask for this order again; never ship the smaller order."),
     ("unit-count", _ERROR, "order", "The order says how many units it has, and its lines sum up to another number.",
      "A quantity was changed or a line lost. Ask for this order again."),
+    ("check-differs", _ERROR, "order", "The check digits of the order do not fit its identifiers, SKUs and quantities.",
+     "One of them was changed after the file was made. Ask for this order again."),
     ("line-doubled", _ERROR, "order", "A line of the order is there twice.",
      "A row was doubled. Ask for this order again; never ship both."),
     ("order-doubled", _ERROR, "order", "The same order is in the file twice.",

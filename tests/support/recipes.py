@@ -162,7 +162,11 @@ CSV: dict[str, Recipe] = {
 }
 
 PSV: dict[str, Recipe] = {
-    **ANY,
+    # Its check digits tell of another identifier before anything else does.
+    **{name: recipe for name, recipe in ANY.items() if name != "marker-wrong"},
+    "check-differs": put("|TEE-BLK-M|", "|TEE-BLK-L|"),
+    "check-differs-marker": ANY["marker-wrong"],
+    "check-differs-scientific-notation": both(put("|5550000001006|", "|5.55E+12|")),
     "country-unknown": put("|GB|", "|UK|"),
     "line-ends": lambda golden: golden.replace(b"\n", b"\r"),
     "line-ends-crlf": lambda golden: golden.replace(b"\n", b"\r\n"),
@@ -204,7 +208,6 @@ PSV: dict[str, Recipe] = {
     "gtin-invalid": cell("L-0100", "2000000000015", "200000000015"),
     "properties-invalid": cell("4002", "Wrap=red", "Wrap"),
     "control-character": cell("H|acme|shopify|5550000001006", "Leeds", '"Lee\nds"'),
-    "scientific-notation": both(put("|5550000001006|", "|5.55E+12|")),
 }
 
 JSONL: dict[str, Recipe] = {

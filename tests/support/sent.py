@@ -23,7 +23,7 @@ from fallback.formats.read import read
 from fallback.formats.samples import fitting
 from fallback.formats.spec import Format
 from fallback.formats.write import write
-from fallback.records.order import Order, fingerprint
+from fallback.records.order import Order, check_code, fingerprint
 from fallback.validation import validate
 
 AT = datetime(2026, 11, 23, 14, tzinfo=UTC)
@@ -81,10 +81,13 @@ class Sent:
         both = self.holding([*self.orders, copy])
         numbers = [one.order_number for one in both.orders]
         said, meant = hash_total(numbers), hash_total([*numbers[:-1], order.order_number])
-        return {
-            role: data.replace(other.encode(), own.encode()).replace(said.encode(), meant.encode())
-            for role, data in both.parts.items()
-        }
+        changes = {other: own, said: meant}
+        if "order_check" in self.fmt.carried:
+            twin = _to(order, {"ship_to.name": name})
+            changes[check_code(copy, self.fmt.carried)] = check_code(twin, self.fmt.carried)
+        for old, new in changes.items():
+            both = replace(both, parts={role: d.replace(old.encode(), new.encode()) for role, d in both.parts.items()})
+        return both.parts
 
     def plain(self, parts: Parts | None = None, **how: Any) -> Report:
         """Validated by the format alone: nothing but the file proves it."""

@@ -14,7 +14,7 @@ from fallback.formats.check import cell_problem
 from fallback.formats.defaults import fill
 from fallback.formats.shape import Column, Shape
 from fallback.records.judge import Problem, judge
-from fallback.records.order import Order
+from fallback.records.order import Order, check_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ class Assembly:
     declared_lines: int | None = None
     declared_units: int | None = None
     key: str | None = None
+    check: str | None = None
     poisoned: bool = False
     unsaid: bool = False
 
@@ -174,6 +175,8 @@ class Assembly:
         spec = column.field
         if spec.path == "key":
             self.key = text
+        elif spec.path == "order_check":
+            self.check = text
         elif spec.path in ("purpose", "envelope_at"):
             return  # the room of the tree has looked at it
         elif spec.path in ("order_lines", "order_units"):
@@ -246,7 +249,7 @@ class Assembly:
             above = {part for loc in self.blamed for part in _above(loc)}
             for problem in judged:
                 self._problem(problem, above)
-        elif not any(f.is_error for f in self.findings):
+        elif not any(f.is_error for f in self.findings) and self._proves(judged):
             order = judged
         shifted = len(self.strange) >= _SHIFTED and not self.desk.show_values
         if shifted:
@@ -263,6 +266,16 @@ class Assembly:
             self.identity,
             shifted,
         )
+
+    def _proves(self, order: Order) -> bool:
+        """Whether the order is the one that its check digits were made of, where the file has them."""
+        fmt = self.desk.shape.format
+        if self.check is None or check_code(order, fmt.carried) == self.check:
+            return True
+        column = self.desk.shape.columns.get("order_check")
+        expected = f"{check_code(order, fmt.carried)}, if the rest of the order were right"
+        self.blame("check-differs", ("order_check",), column, self.place, text=self.check, expected=expected)
+        return False
 
     def _hidden(self, finding: Finding) -> Finding:
         """A finding of an order whose cells have moved: any value in it may be a person's."""

@@ -70,6 +70,8 @@ def proofs(fmt: Format) -> Iterator[str]:
         yield "Each order says how many lines it has: with a lost or doubled row it is refused."
     if "order_units" in fmt.carried:
         yield "Each order says how many units it has: with a changed quantity it is refused."
+    if "order_check" in fmt.carried:
+        yield "Each order has check digits: with a changed identifier, SKU or quantity it is refused."
     if fmt.layout == "line":
         yield "The rows of one order must agree about it. An order of a single row has nothing to agree with."
     if fmt.layout == "two-files":

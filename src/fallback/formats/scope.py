@@ -69,14 +69,10 @@ def _in_words(field: Field) -> str:
 def _example(column: Column, examples: Sequence[Order]) -> str:
     field = column.field
     if field.info is None or field.path is None:
-        return field.constant or (_count(field.path, examples[0]) if field.path and examples else "")
+        counted = field.path in ("order_lines", "order_units") and examples
+        return field.constant or (str(computed(examples[0], str(field.path), None)) if counted else "")
     found = (value for order in examples for value in values_of(order, str(field.path)) if value not in (None, ()))
     return next((column.write(value) for value in found), "")
-
-
-def _count(path: str, order: Order) -> str:
-    """A computed value of an order, where it is a count."""
-    return str(computed(order, path, None)) if path in ("order_lines", "order_units") else ""
 
 
 def _without_path(field: Field) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field as Info
 from fallback.documents.base import FormatRef
 from fallback.records.paths import PATHS, PathInfo
 
-COMPUTED_ORDER = ("key", "order_lines", "order_units", "purpose", "envelope_at")
+COMPUTED_ORDER = ("key", "order_lines", "order_units", "order_check", "purpose", "envelope_at")
 COMPUTED_FILE = ("file_orders", "file_lines", "file_units", "hash_total")
 COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
 IDENTIFYING = ("key", "brand", "platform", "order_id", "order_number", "group")
@@ -27,15 +27,14 @@ class Spec(BaseModel):
 class Field(Spec):
     """One field of the file: a column, a cell of a typed row, or a JSON member.
 
-    Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``, ``order_units``; in a trailer
-    ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text), ``code`` (a
-    value of the agreement's ``[codes]``) and ``only`` (below). ``date`` is ``iso8601`` or a pattern of strftime
-    directives, or several of which the first is written and any is read; ``zone`` is ``UTC`` where the pattern has
-    none because all times are in UTC; ``coarse`` where it keeps less than the second: the rest is lost by
-    agreement. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path.
-    ``default`` and ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be
-    absent from the file. ``guard`` is a character that spreadsheets put before a value and that is taken off in
-    reading.
+    Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``, ``order_units``, ``order_check``; in
+    a trailer ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text),
+    ``code`` (a value of the agreement's ``[codes]``) and ``only`` (below). ``date`` is ``iso8601`` or a pattern of
+    strftime directives, or several of which the first is written and any is read; ``zone`` is ``UTC`` where the pattern
+    has none because all times are in UTC; ``coarse`` where it keeps less than the second: the rest is lost by
+    agreement. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path. ``default``
+    and ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be absent from the
+    file. ``guard`` is a character that spreadsheets put before a value and that is taken off in reading.
 
     ``only``, in reading: the texts with which the file says all that remains to be shipped; with another one, blank too
     unless it is listed, the order is refused as ``needs-api``. ``per_line`` where such a field stands in every row.

@@ -306,7 +306,7 @@ def _value(column: Column, order: Order, line: int | None, desk: _Desk) -> Any:
     if field.unused:
         return None
     if column.info is None:
-        return shape.computed(order, str(field.path), desk.key)
+        return shape.computed(order, str(field.path), desk.key, desk.format.carried)
     if line is not None:
         return getattr(order.lines[line], column.keys[0])
     value: Any = order
