@@ -214,7 +214,7 @@ OF_A_FIELD: list[tuple[Format, Change, str]] = [
     (
         PSV,
         more(0, name="SKU", path="lines.sku"),
-        "records[0].fields[28] SKU: lines.sku belongs in the record that repeats lines",
+        "records[0].fields[29] SKU: lines.sku belongs in the record that repeats lines",
     ),
     (
         PSV,
@@ -300,7 +300,7 @@ NEW_WORDS: list[tuple[Format, Change, str]] = [
     (WIDE, top(fixed_width=None), "fixed_width: the section with record_length is missing"),
     (WIDE, of("brand", 0, start=1), "records[0].fields Brand: columns 1-16 overlap the field before"),
     (WIDE, of("order_id", 0, start=20), "records[0].fields OrderId: columns 20-51 overlap the field before"),
-    (WIDE, of("order_id", 0, start=41), "records[0].fields: the fields end at column 1054, the record at 1047"),
+    (WIDE, of("order_id", 0, start=41), "records[0].fields: the fields end at column 1062, the record at 1055"),
     (WIDE, of("brand", 0, width=None), "records[0].fields Brand: needs a width"),
     (
         WIDE,
@@ -316,12 +316,12 @@ NEW_WORDS: list[tuple[Format, Change, str]] = [
     (
         WIDE,
         of("ordered_at", 0, width=19),
-        "records[0].fields[7] OrderedAt: a date such as 2026-11-23T23:05:09Z is longer than 19 characters",
+        "records[0].fields[8] OrderedAt: a date such as 2026-11-23T23:05:09Z is longer than 19 characters",
     ),
     (
         WIDE,
         section("fixed_width", record_length=100),
-        "records[0].fields: the fields end at column 1047, the record at 100",
+        "records[0].fields: the fields end at column 1055, the record at 100",
     ),
     (WIDE, record(1, tag="DD"), "records[1].tag: DD is longer than tag_width 1"),
     (CSV, of("brand", width=16, pad="0"), "fields[0] Brand: width and pad: for fixed-width only"),
