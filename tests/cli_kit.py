@@ -44,7 +44,7 @@ class _Stream(io.TextIOWrapper):
         self.flush()
         buffer = self.buffer
         assert isinstance(buffer, io.BytesIO)
-        return buffer.getvalue().decode()
+        return buffer.getvalue().decode("utf-8", "surrogateescape")  # a file may have another encoding
 
 
 def fallback(*args: str | Path, folder: Path, stdin: bytes = b"") -> Done:

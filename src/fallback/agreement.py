@@ -432,8 +432,8 @@ class Agreement(Terms):
     def open_format(self) -> Format:
         """The agreed format. Raises FallbackError ``key-not-carried`` where the key cannot be computed from a file."""
         fmt = load_format(self.format.orders, self._folder)
-        lacking = sorted(set(self.key_parts) - fmt.carried - {"brand"})
-        if lacking and "key" not in fmt.carried:
+        lacking = sorted(set(self.key_parts) - _told_by(fmt))
+        if lacking:
             raise FallbackError(
                 "key-not-carried",
                 f"order_key uses {', '.join(lacking)}, which the format {fmt.name} does not carry",
@@ -445,6 +445,21 @@ class Agreement(Terms):
     def key_parts(self) -> tuple[str, ...]:
         """The canonical paths that the key is made of."""
         return keys.parts_of(self.format.order_key)
+
+
+def key_template(fmt: Format) -> str:
+    """The default template, less the parts that a file of this format does not tell."""
+    told = _told_by(fmt)
+    named = "order_id" if "order_id" in told else "order_number"
+    return ":".join(f"{{{part}}}" for part in ("brand", "platform", named, "group") if part in told or part == "group")
+
+
+def _told_by(fmt: Format) -> frozenset[str]:
+    """The parts of a key that an order of a file has as it was written: what the format carries, the brand, and the
+    group where the format neither carries nor drops it, since an order that is part of a split one is refused then."""
+    if "key" in fmt.carried:
+        return frozenset(keys.KEY_PARTS)
+    return fmt.carried | {"brand"} | ({"group"} - set(fmt.lost))
 
 
 def _sha256(value: Any) -> str:

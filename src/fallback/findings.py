@@ -33,13 +33,15 @@ class Place:
     """Where something was found.
 
     ``line`` is the physical line as an editor shows it, from 1, the header counted; ``record`` the data record, from 1,
-    the header not counted; ``pointer`` a JSON path in a payload (``$.orders[3].line_items[0].sku``).
+    the header not counted; ``pointer`` a JSON path in a payload (``$.orders[3].line_items[0].sku``); ``at`` the place in
+    the row where the format has no separators (``columns 10-14``), or in an interchange (``segment 12, element 3``).
     """
 
     file: str = ""
     line: int = 0
     record: int = 0
     pointer: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Finding:
             "line": self.place.line or None,
             "record": self.place.record or None,
             "pointer": self.place.pointer or None,
+            "at": self.place.at or None,
             "field": self.field,
             "path": self.path,
             "order": self.order,
@@ -151,7 +154,7 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Nothing is lost. Tell the sender: somebody has edited the file."),
     ("record-unknown", _ERROR, "file", "A row begins with a tag that the format does not have.",
      "Ask for the file in the agreed format."),
-    ("line-orphan", _ERROR, "order", "A detail row does not belong to the order above it.",
+    ("line-orphan", _ERROR, "order", "A detail row stands under another order, or its order is not there.",
      "Rows were lost or moved. Ask for the orders named to be sent again."),
     ("trailer-missing", _ERROR, "file", "The closing row with the counts is absent: the end of the file may be lost.",
      "Ask for the file to be sent again."),
@@ -161,6 +164,28 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "The line was cut or edited. Ask for this order to be sent again."),
     ("json-key-doubled", _ERROR, "order", "A JSON object names the same key twice.",
      "Ask for this order again; which of the two values holds cannot be known."),
+    ("document-invalid", _ERROR, "file", "The file is not whole JSON, or not the agreed document.",
+     "The file was cut or edited. Ask for it to be sent again."),
+    ("xml-invalid", _ERROR, "file", "The file is not whole XML.",
+     "The file was cut or edited. Ask for it to be sent again."),
+    ("xml-forbidden", _ERROR, "file", "The file declares a document type or entities, which could draw in other files.",
+     "Do not open it in another program. Ask the sender what made it."),
+    ("envelope-wrong", _ERROR, "file", "An envelope of the interchange is not as it should be: ISA, GS, GE or IEA.",
+     "Segments were lost or added on the way. Ask for the interchange again."),
+    ("transaction-torn", _ERROR, "order", "A transaction does not have the segments that it counts.",
+     "A segment was lost or added. Ask for this order again; never ship the smaller order."),
+    ("segment-unknown", _WARNING, "order", "The order holds a segment or element that the format does not know.",
+     "It was not read. If the warehouse needs it, agree on a format that carries it."),
+    ("cancellation", _ERROR, "order", "The transaction cancels an order; it is not an order to ship.",
+     "Do not ship it. Look the order up and stop it, if it is there."),
+    ("part-missing", _ERROR, "file", "Half of a pair of files is absent.",
+     "Ask for both files, the orders and their lines."),
+    ("rows-apart", _ERROR, "order", "The rows of one order do not stand together.",
+     "The file was sorted by another column. Ask for the original file."),
+    ("rows-unsorted", _WARNING, "file", "The orders do not stand in the agreed order.",
+     "Nothing is lost here. Tell the sender: the partner's loader demands it."),
+    ("wrapper-wrong", _ERROR, "file", "The file is not packed as agreed, or unpacks to too much.",
+     "Ask for the file packed as agreed; do not unpack it by hand."),
     # --- values
     ("value-missing", _ERROR, "order", "A value that the order needs is absent.",
      "Ask the brand for the value; fill it in the shop and export again."),
@@ -207,6 +232,10 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Which row is right cannot be known. Ask the brand for this order again."),
     ("line-count", _ERROR, "order", "The order says how many lines it has, and the file holds another number.",
      "A row was lost or added. Ask for this order again; never ship the smaller order."),
+    ("unit-count", _ERROR, "order", "The order says how many units it has, and its lines sum up to another number.",
+     "A quantity was changed or a line lost. Ask for this order again."),
+    ("check-differs", _ERROR, "order", "The check digits of the order do not fit its identifiers, SKUs and quantities.",
+     "One of them was changed after the file was made. Ask for this order again."),
     ("line-doubled", _ERROR, "order", "A line of the order is there twice.",
      "A row was doubled. Ask for this order again; never ship both."),
     ("order-doubled", _ERROR, "order", "The same order is in the file twice.",
@@ -222,6 +251,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
     # --- a file against its manifest and agreement
     ("manifest-absent", _WARNING, "file", "There is no manifest beside the file: it cannot be proven complete.",
      "Ask for NAME.manifest.json; without it a file cut between two orders looks whole."),
+    ("uncounted", _WARNING, "file", "The format has no count of an order's lines, and no manifest proves the file.",
+     "Do not trust it alone: a lost row makes a smaller order and nothing shows it. Ask for NAME.manifest.json."),
     ("file-size-differs", _ERROR, "file", "The file is shorter or longer than its manifest says.",
      "The upload broke off or the file was changed. Ask for it to be sent again, as it is."),
     ("file-hash-differs", _ERROR, "file", "The bytes are not those that the manifest names.",
@@ -263,6 +294,9 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Correct the quantity or the ratio in the unit map; nothing is rounded."),
     ("map-invalid", _ERROR, "run", "A mapping table cannot be used.",
      "Correct the row named; identifiers are text, columns from and to are needed, each from once."),
+    # --- a platform's own file
+    ("needs-api", _ERROR, "order", "The file does not say what of the order remains to be shipped.",
+     "It may be shipped, refunded or cancelled in part. Take it from the platform's API, which says what remains."),
     # --- a platform's payload
     ("payload-invalid", _ERROR, "order", "A part of the payload is not what the platform documents.",
      "The other orders are exported. Look at the payload at the place named."),
@@ -305,6 +339,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Call the warehouse and decide which one ships."),
     ("group-changed", _WARNING, "left-out", "It is at the warehouse already, whole instead of by fulfilment order or the reverse.",
      "Call the warehouse and decide what still ships. Export every time with, or every time without, fulfilment orders."),
+    ("next-file", _WARNING, "left-out", "The agreed format holds so many orders a file, and this file is full.",
+     "Send this file and export again: the next orders follow in the next file."),
     ("refused-here", _WARNING, "left-out", "It was refused by our own checks before sending.",
      "See the findings of the export; correct the order and export again."),
     # --- reasons in a receipt
@@ -333,6 +369,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
     ("agreement-gap", _WARNING, "run", "The agreement leaves something open that a night may need.",
      "Agree on it and write it down before the first night."),
     ("format-unknown", _ERROR, "run", "There is no format of that name.", "`fallback formats list` shows those there are."),
+    ("format-read-only", _ERROR, "run", "The format is one that is read and never written.",
+     "Agree on a format that can be written; `fallback formats list` shows those there are."),
     ("format-invalid", _ERROR, "run", "The format file cannot be used.", "Correct the places named."),
     ("key-not-carried", _ERROR, "run", "The order key cannot be computed from a file of the agreed format.",
      "Choose a template whose parts the format carries, or add a field with path = \"key\"."),

@@ -410,7 +410,7 @@ def _insert(connection: Connection, manifest: Manifest) -> int:
         file_id=manifest.file_id,
         state=manifest.state,
         name=manifest.files[0].name,
-        sha256=manifest.files[0].sha256,
+        sha256=manifest.sha256,
         sequence=manifest.sequence,
         manifest=manifest.to_json(),
         made_at=manifest.created_at,
@@ -445,7 +445,7 @@ def _heard(connection: Connection, file: int) -> Receipt | None:
 def _answer(connection: Connection, file: int, manifest: Manifest, receipt: Receipt, current: Receipt | None) -> None:
     """Enter the answers of a processed receipt, unless ``current``, the one that held so far, stands."""
     answers = answered_orders(manifest, receipt)
-    sent = manifest.files[0].sha256
+    sent = manifest.sha256
     if current is not None and current.file.sha256 == sent != receipt.file.sha256:
         raise _foreign(receipt, f"it is about other bytes than {current.receipt_id}, which answers for what was sent")
     if current is not None and receipt.supersedes != current.receipt_id:

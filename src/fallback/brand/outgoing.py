@@ -13,7 +13,7 @@ from fallback.agreement import Agreement
 from fallback.brand.outbox import Outbox
 from fallback.brand.standing import Grouping, Standing, grouping
 from fallback.delivery.drop import safe_name, sha256
-from fallback.documents.base import MANIFEST_SUFFIX, Counts, State, moment
+from fallback.documents.base import MANIFEST_SUFFIX, Counts, State, joint_sha256, moment
 from fallback.documents.manifest import (
     DeclaredOrder,
     ExcludedOrder,
@@ -25,15 +25,16 @@ from fallback.documents.manifest import (
 from fallback.errors import FallbackError, Refused, WrongUse
 from fallback.files import write_file
 from fallback.findings import Finding
+from fallback.formats.defaults import as_carried
+from fallback.formats.pair import names_of
 from fallback.formats.read import read
 from fallback.formats.spec import Format
-from fallback.formats.write import write
+from fallback.formats.write import Written, write
 from fallback.mapping import Mapping as Crosswalk
 from fallback.mapping import load_mapping
 from fallback.platforms.base import Eligibility
 from fallback.platforms.population import Population, read_orders
 from fallback.records.order import Order, fingerprint
-from fallback.records.paths import without
 from fallback.validation.checks import DRILL_FILE, DRILL_ORDER, belongs
 
 
@@ -108,13 +109,13 @@ def export(
     desk = _Desk(agreement, population, outbox.open_keys(state), fmt, show_values)
     chosen = desk.choose(crosswalk(agreement))
     _same_state(chosen, state)
-    _within(len(chosen), agreement.limits.max_orders_per_file, "orders")
-    written = write(fmt, chosen, codes=agreement.codes, key=agreement.key, show_values=show_values)
-    desk.refuse(written.findings, chosen, written.orders)
+    most = fmt.max_orders or max(len(chosen), 1)
+    _within(min(len(chosen), most), agreement.limits.max_orders_per_file, "orders")
+    written = desk.write(chosen, most)
     if not written.orders:
         return desk.result(None, None, None)
-    _within(len(written.data), agreement.limits.max_bytes, "bytes")
-    _read_back(fmt, written.data, written.orders, agreement.codes, agreement.brand)
+    _within(sum(map(len, written.parts.values())), agreement.limits.max_bytes, "bytes")
+    _read_back(fmt, written.parts, written.orders, agreement.codes, agreement.brand)
     number = sequence or outbox.next_sequence(state)
     name = file_name(fmt, brand=agreement.brand, now=now, sequence=number, state=state)
     manifest = Manifest(
@@ -125,7 +126,10 @@ def export(
         created_at=moment(now.astimezone(UTC)),
         agreement=agreement.ref,
         format=fmt.ref,
-        files=(FileEntry(name=name, bytes=len(written.data), sha256=sha256(written.data)),),
+        files=tuple(
+            FileEntry(name=own, role=role, bytes=len(written.parts[role]), sha256=sha256(written.parts[role]))
+            for role, own in names_of(fmt, name).items()
+        ),
         counts=count(written.orders),
         hash_total=hash_total(order.order_number for order in written.orders),
         orders=tuple(desk.declare(order) for order in written.orders),
@@ -134,8 +138,8 @@ def export(
         integration=integration or Integration(),
     )
     path = (out if out is not None else agreement.path(agreement.local.outgoing)) / name
-    _publish(path, written.data, manifest, outbox)
-    return desk.result(path, manifest, written.data)
+    _publish(path, written.parts, manifest, outbox)
+    return desk.result(path, manifest, manifest.sha256)
 
 
 def _within(found: int, most: int, unit: str) -> None:
@@ -148,11 +152,12 @@ def _within(found: int, most: int, unit: str) -> None:
         )
 
 
-def _publish(path: Path, data: bytes, manifest: Manifest, outbox: Outbox) -> None:
-    """The file, its manifest and the memory of it: all three, or nothing under the final names."""
+def _publish(path: Path, parts: Mapping[str, bytes], manifest: Manifest, outbox: Outbox) -> None:
+    """The file or files, the manifest and the memory of it: all of them, or nothing under the final names."""
     made: list[Path] = []
+    files = [(path.with_name(entry.name), parts[entry.role]) for entry in manifest.files]
     try:
-        for target, content in ((path, data), (manifest_path(path), manifest.to_bytes())):
+        for target, content in (*files, (manifest_path(path), manifest.to_bytes())):
             there = target.exists()
             write_file(target, content)
             made += [] if there else [target]
@@ -187,14 +192,14 @@ def export_plain(
     excluded = Counter(one.code for one in population.excluded)
     excluded["refused-here"] += population.nameless
     excluded["refused-here"] += len(population.orders) - len(written.orders)
-    path = None
+    path = digest = None
     if written.orders:
-        _read_back(format, written.data, written.orders, {}, brand)
+        digest = joint_sha256([sha256(part) for part in written.parts.values()])
+        _read_back(format, written.parts, written.orders, {}, brand)
         path = out / file_name(format, brand=brand, now=now, sequence=sequence, state="live")
-        write_file(path, written.data)
+        write_parts(path, written, format)
     return Export(
-        population.platform, path, None, sha256(written.data) if path else None,
-        count(written.orders), dict(+excluded), findings,
+        population.platform, path, None, digest, count(written.orders), dict(+excluded), findings,
     )  # fmt: skip
 
 
@@ -221,7 +226,8 @@ class _Desk:
         self.agreement = agreement
         self.population = population
         self.standing = standing
-        self.drops = fmt.drops
+        self.format = fmt
+        self.drops = fmt.lost
         self.show = show
         self.findings: list[Finding] = list(population.findings)
         self.excluded: list[ExcludedOrder] = [
@@ -301,6 +307,21 @@ class _Desk:
         )
         return True
 
+    def write(self, chosen: Sequence[Order], most: int) -> Written:
+        """The first orders of which any fits, at most so many; the others are for the files after this one."""
+        at = 0
+        while True:
+            part = chosen[at : at + most]
+            codes, key = self.agreement.codes, self.agreement.key
+            written = write(self.format, part, codes=codes, key=key, show_values=self.show)
+            self.refuse(written.findings, part, written.orders)
+            at += most
+            if written.orders or at >= len(chosen):
+                break
+        for order in chosen[at:]:
+            self.leave_out(order, "next-file")
+        return written
+
     def refuse(self, findings: Sequence[Finding], chosen: Sequence[Order], written: Sequence[Order]) -> None:
         """Take the findings of writing, and leave out the orders that were not written."""
         self.findings += findings
@@ -318,12 +339,12 @@ class _Desk:
             ship_by=order.ship_by,
         )
 
-    def result(self, path: Path | None, manifest: Manifest | None, data: bytes | None) -> Export:
+    def result(self, path: Path | None, manifest: Manifest | None, sha256: str | None) -> Export:
         return Export(
             platform=self.population.platform,
             path=path,
             manifest=manifest,
-            sha256=sha256(data) if data is not None else None,
+            sha256=sha256,
             counts=manifest.counts if manifest else Counts(),
             excluded=dict(Counter(one.code for one in self.excluded)),
             findings=tuple(self.findings),
@@ -351,10 +372,12 @@ def count(orders: Sequence[Order]) -> Counts:
     )
 
 
-def _read_back(fmt: Format, data: bytes, orders: Sequence[Order], codes: Mapping[str, str], brand: str) -> None:
+def _read_back(
+    fmt: Format, data: Mapping[str, bytes], orders: Sequence[Order], codes: Mapping[str, str], brand: str
+) -> None:
     """The file must say what was meant: it is read as the warehouse will read it, and compared."""
     content = read(fmt, data, codes=codes, defaults={} if "brand" in fmt.carried else {"brand": brand})
-    expected = [without(order, fmt.drops) for order in orders]
+    expected = [as_carried(order, fmt) for order in orders]
     if content.findings or [order.order for order in content.orders] != expected:
         raise FallbackError(
             "read-back-differs",
@@ -364,13 +387,25 @@ def _read_back(fmt: Format, data: bytes, orders: Sequence[Order], codes: Mapping
 
 
 def file_name(fmt: Format, *, brand: str, now: datetime, sequence: int, state: State) -> str:
-    """The name of a file by the format's template. Raises WrongUse for an instant without zone or a sequence below 1,
-    Refused ``name-unsafe`` where a part is not fit for a name."""
+    """The name of a file by the format's template, of a pair that of its first file.
+
+    Raises WrongUse for an instant without zone or a sequence below 1, Refused ``name-unsafe`` where a part is not fit
+    for a name.
+    """
     if now.tzinfo is None or sequence < 1:
         raise WrongUse("wrong-use", "an export needs an instant with its zone, and a sequence number from 1")
     marker = DRILL_FILE if state == "drill" else ""
-    name = fmt.file_name.format(marker=marker, brand=brand.upper(), sent=now.astimezone(UTC), sequence=sequence)
-    return safe_name(name)
+    role = fmt.roles[0].upper()
+    sent = now.astimezone(UTC)
+    return safe_name(fmt.file_name.format(marker=marker, brand=brand.upper(), sent=sent, sequence=sequence, role=role))
+
+
+def write_parts(path: Path, written: Written, fmt: Format, *, replace: bool = False) -> tuple[Path, ...]:
+    """Write what a format made, of a pair both files; ``path`` is the first one's. Returns the paths."""
+    paths = {role: path.with_name(name) for role, name in names_of(fmt, path.name).items()}
+    for role, data in written.parts.items():
+        write_file(paths[role], data, replace=replace)
+    return tuple(paths.values())
 
 
 def manifest_path(path: Path) -> Path:

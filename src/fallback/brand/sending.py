@@ -18,6 +18,7 @@ from fallback.documents.receipt import SUFFIX as RECEIPT_SUFFIX
 from fallback.errors import FallbackError, Refused, WrongUse
 from fallback.files import write_file
 from fallback.findings import Finding, Place
+from fallback.formats.pair import names_of
 from fallback.validation.checks import DRILL_FILE
 
 Clock = Callable[[], datetime]
@@ -51,6 +52,8 @@ class Sent:
 def send(path: Path, *, agreement: Agreement, drop: Drop, outbox: Outbox, now: Clock) -> Sent:
     """Put a fallback file and its manifest on the drop, once everything speaks for it. Safe to repeat.
 
+    Of a pair both files go, and ``path`` is that of either.
+
     Nothing is put before the bytes are those of the manifest, file, manifest and drop are all live or all of a drill,
     and the outbox allows it. From then on its orders count as sent, even where the program is killed: sent again, the
     same bytes are found there.
@@ -59,6 +62,7 @@ def send(path: Path, *, agreement: Agreement, drop: Drop, outbox: Outbox, now: C
     ``file-changed``, ``agreement-differs``, ``marker-wrong``, ``key-template-changed``, ``order-in-flight``,
     ``file-superseded`` or ``name-taken``; FallbackError as the drop and the outbox do.
     """
+    path = _first_file(path, agreement)
     manifest = _manifest_beside(path)
     data = [(entry.name, _read_as_declared(path.parent / entry.name, entry)) for entry in manifest.files]
     findings = _check_agreement(manifest, agreement)
@@ -89,6 +93,13 @@ def send(path: Path, *, agreement: Agreement, drop: Drop, outbox: Outbox, now: C
         integration=manifest.integration.state,
         findings=findings,
     )
+
+
+def _first_file(path: Path, agreement: Agreement) -> Path:
+    """The file beside which the manifest lies, from the path of any file of a fallback file."""
+    if path.with_name(path.name + MANIFEST_SUFFIX).is_file():
+        return path
+    return path.with_name(next(iter(names_of(agreement.open_format(), path.name).values())))
 
 
 def _manifest_beside(path: Path) -> Manifest:

@@ -143,7 +143,7 @@ def mismatch(receipt: Receipt, manifest: Manifest) -> str | None:
         return "it answers for another revision of an order"
     # Other bytes are what a damaged upload looks like. The warehouse may say so, and then has accepted nothing.
     inside = [order for order in receipt.orders if order.state in INSIDE]
-    if inside and receipt.file.sha256 != sent.sha256:
+    if inside and receipt.file.sha256 != manifest.sha256:
         return "it accepts orders from other bytes than those exported"
     for order in inside:
         same = order.fingerprint in (None, declared[order.key].fingerprint)

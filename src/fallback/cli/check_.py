@@ -48,6 +48,8 @@ def command(agreement: Path | None, connect: bool, as_json: bool) -> int:
         gap("cutoffs", "none", "one [[cutoffs]] at least: without it nobody can say when the fallback is due")
     if not terms.commitments:
         gap("commitments", "none", "a limit for export, acknowledge and load")
+    for code in sorted(fmt.codes - set(terms.codes)):
+        gap(f"codes.{code}", "none", f"what {fmt.name} needs: without it nothing can be exported")
     if terms.integration.pause_owner is None:
         gap("integration.pause_owner", "nobody", "who can pause the integration at night")
     if terms.integration.late_arrival_horizon < terms.integration.retry_horizon:

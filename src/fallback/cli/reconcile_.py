@@ -63,7 +63,7 @@ def command(
     population = read_orders(payloads, brand=terms.brand, eligibility=terms.eligibility, now=now)
     mapping = crosswalk(terms)
     expected = [
-        Expected(key, order.ordered_at, fingerprint(mapped, key, fmt.drops) if isinstance(mapped, Order) else None)
+        Expected(key, order.ordered_at, fingerprint(mapped, key, fmt.lost) if isinstance(mapped, Order) else None)
         for order in population.orders
         for key, mapped in [(terms.key(order), mapping.apply(order))]
     ]

@@ -43,9 +43,9 @@ def command(
 ) -> int:
     """Check files: which of their orders may be loaded?
 
-    Reads NAME.manifest.json beside each file; - is standard input. Exit code 0 when every order may be loaded, else 1.
-    With --json, several files give one list of reports. What --orders, --accepted and --html write never
-    takes the place of another file.
+    Reads NAME.manifest.json beside each file; - is standard input. Of a pair of files either stands for both. Exit code
+    0 when every order may be loaded, else 1. With --json, several files give one list of reports. What --orders,
+    --accepted and --html write never takes the place of another file.
 
     \b
     Examples:
@@ -65,6 +65,8 @@ def command(
 
     terms = None if format_name else load_agreement(agreement)
     fmt = load_format(format_name) if format_name else terms.open_format()  # type: ignore[union-attr]
+    if len(fmt.roles) > 1:
+        files = _each_pair_once(files, accepted_out, fmt)
     items = item_list(terms, skus)
     reports = [
         validate(
@@ -88,10 +90,28 @@ def command(
     return code
 
 
+def _each_pair_once(files: tuple[Path, ...], accepted: Path | None, fmt: Format) -> tuple[Path, ...]:
+    """The first named file of each pair, which stands for both."""
+    from fallback.formats.pair import names_of
+
+    def pair(path: Path) -> tuple[Path, ...]:
+        return tuple(path.with_name(name) for name in names_of(fmt, path.name).values())
+
+    stands: dict[tuple[Path, ...], Path] = {}
+    for file in files:
+        stands.setdefault(pair(file), file)
+    if accepted and len(pair(accepted)) < len(fmt.roles):
+        raise click.UsageError(f"--accepted: {fmt.name} is a pair of files; name one of them so: {fmt.file_name}")
+    if accepted and set(map(Path.resolve, pair(accepted))) & {path.resolve() for pair_ in stands for path in pair_}:
+        raise click.UsageError("Each file once: an output never takes the place of what is read.")
+    return tuple(stands.values())
+
+
 def _write(
     report: Report, fmt: Format, terms: Agreement | None, orders: Path | None, accepted: Path | None, html: Path | None
 ) -> int:
     """Write what was asked for; 1 where a good order does not fit into the file of accepted ones."""
+    from fallback.brand.outgoing import write_parts
     from fallback.files import write_file
     from fallback.formats.write import write
     from fallback.render.html import report_html
@@ -106,7 +126,7 @@ def _write(
         for finding in made.findings:
             say(finding_text(finding))
             code = 1
-        write_file(accepted, made.data)
+        write_parts(accepted, made, fmt)
     if html:
         write_file(html, report_html(report).encode())
     return code

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -86,6 +88,12 @@ class Counts(Part):
     orders: int = 0
     lines: int = 0
     units: int = 0
+
+
+def joint_sha256(hashes: Sequence[str]) -> str:
+    """The hash of a fallback file: that of its one file; of a pair the SHA-256 of the two hashes, written one after the
+    other in hexadecimal, so that neither file can change without it."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def moment(value: datetime) -> datetime:

@@ -16,6 +16,7 @@ from fallback.documents.base import (
     Moment,
     Part,
     State,
+    joint_sha256,
 )
 from fallback.records.values import Fingerprint
 
@@ -24,7 +25,7 @@ SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 
 
 class FileEntry(Part):
-    """One file of the fallback file: its name, its role (``orders``), size in bytes and SHA-256."""
+    """One file of the fallback file: its name, its role (``orders``, ``lines``), size in bytes and SHA-256."""
 
     name: SafeName
     role: str = "orders"
@@ -85,6 +86,8 @@ class Manifest(Document):
     def _adds_up(self) -> Self:
         if len({order.key for order in self.orders}) < len(self.orders):
             raise ValueError("an order is declared twice")
+        if len({file.name for file in self.files}) < len(self.files):
+            raise ValueError("a file is named twice")
         if self.counts.orders != len(self.orders):
             raise ValueError("the count of orders is not the number of orders declared")
         if len(self.orders) + len(self.excluded) != self.population:
@@ -95,6 +98,16 @@ class Manifest(Document):
     def name(self) -> str:
         """The name of the manifest's own file."""
         return self.files[0].name + MANIFEST_SUFFIX
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the whole fallback file, see ``joint_sha256``."""
+        return joint_sha256([file.sha256 for file in self.files])
+
+    @property
+    def size(self) -> int:
+        """How many bytes all its files have."""
+        return sum(file.bytes for file in self.files)
 
 
 def hash_total(order_numbers: Iterable[str]) -> str:

@@ -47,6 +47,9 @@ INSIDE: frozenset[OrderState] = frozenset({"accepted", "accepted-changed", "held
 
 
 class ReceivedFile(Part):
+    """The fallback file as it came. Of a pair ``name`` is that of its orders file, ``bytes`` the sum, and ``sha256``
+    stands for both files: see ``joint_sha256``."""
+
     file_id: SafeName
     name: SafeName
     sha256: Fingerprint
@@ -54,9 +57,13 @@ class ReceivedFile(Part):
 
 
 class Reason(Part):
-    """Why an order is in its state: a finding code and its place in the file. Never a value."""
+    """Why an order is in its state: a finding code and its place in the file. Never a value.
+
+    ``file`` is named where it is the second one of a pair.
+    """
 
     code: str
+    file: str | None = Field(default=None, exclude_if=lambda name: name is None)
     line: int | None = None
     field: str | None = None
 

@@ -66,5 +66,9 @@ class Report:
                 "rejected": len(self.rejected),
             },
             "diagnosis": list(self.diagnosis),
-            "findings": [finding.document() for finding in self.findings],
+            "findings": [
+                # Of a pair the other file is named: the line is one of that file.
+                finding.document() | ({"file": name} if (name := finding.place.file) not in ("", self.file) else {})
+                for finding in self.findings
+            ],
         }

@@ -203,7 +203,7 @@ def is_list(name: str) -> bool:
 
 def keyed(agreement: Agreement, orders: Sequence[Order]) -> list[tuple[str, str]]:
     """Key and fingerprint of each order, under the agreement."""
-    drops = agreement.open_format().drops
+    drops = agreement.open_format().lost
     return [(key := agreement.key(order), fingerprint(order, key, drops)) for order in orders]
 
 

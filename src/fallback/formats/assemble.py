@@ -11,9 +11,10 @@ from fallback.findings import Finding, Place, mask, quote
 from fallback.formats import shape
 from fallback.formats.cells import CellError
 from fallback.formats.check import cell_problem
+from fallback.formats.defaults import fill
 from fallback.formats.shape import Column, Shape
 from fallback.records.judge import Problem, judge
-from fallback.records.order import Order
+from fallback.records.order import Order, check_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,14 @@ class Assembly:
     blamed: set[tuple[Any, ...]] = field(default_factory=set)
     strange: set[str] = field(default_factory=set)
     texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    places: dict[tuple[Any, ...], Place] = field(default_factory=dict)
+    again: list[tuple[Column, tuple[Any, ...], str, Place]] = field(default_factory=list)
     declared_lines: int | None = None
+    declared_units: int | None = None
     key: str | None = None
+    check: str | None = None
     poisoned: bool = False
+    unsaid: bool = False
 
     def start_line(self, place: Place) -> None:
         self.lines.append({})
@@ -115,12 +121,20 @@ class Assembly:
         """Take the cells of a row that stand in these columns."""
         for column in columns:
             text = cells[column.index]
-            if text or column.required:  # most cells are blank
+            if text or column.required or column.field.again:  # most cells are blank
                 self.cell(column, text, place)
 
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
         loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
+        if place.at:
+            self.places[loc] = place
+        if column.field.only is not None:
+            self._ask(column, column.field.only, text, loc, place)
+            return
+        if column.field.again:
+            self.again.append((column, loc, "" if text == column.stand_in else text, place))
+            return
         if not text or text == column.stand_in:
             if column.required and column.stand_in is None:
                 self.blame("value-missing", loc, column, place, found="nothing", expected="a value")
@@ -132,6 +146,8 @@ class Assembly:
         if column.info is None:
             self._computed(column, text, loc, place)
             return
+        if column.field.part and loc in self.texts:
+            text = f"{self.texts[loc]} {text}"
         try:
             value = column.read(text)
         except CellError as error:
@@ -140,19 +156,39 @@ class Assembly:
         self.texts[loc] = text
         shape.put(self.lines[-1] if column.of_line else self.data, column.keys, value)
 
+    def _ask(self, column: Column, only: tuple[str, ...], text: str, loc: tuple[Any, ...], place: Place) -> None:
+        """Whether the file says what remains to be shipped; once an order."""
+        if text not in only and not self.unsaid:
+            self.unsaid = True
+            expected = " or ".join(quote(one) if one else "nothing" for one in only)
+            self.blame("needs-api", loc, column, place, text=text, found=None if text else "nothing", expected=expected)
+
+    def _compare_again(self) -> None:
+        """What stands twice must be the same: which of the two is meant cannot be known."""
+        for column, loc, text, place in self.again:
+            if loc not in self.blamed and text != self.texts.get(loc, ""):
+                first = self.desk.shape.named[str(column.field.path)].field.name
+                words = {"found": None if text else "nothing", "expected": f"the same as in {first}"}
+                self.blame("value-wrong", loc, column, place, text=text, **words)
+
     def _computed(self, column: Column, text: str, loc: tuple[Any, ...], place: Place) -> None:
         spec = column.field
         if spec.path == "key":
             self.key = text
-        elif spec.path == "order_lines":
+        elif spec.path == "order_check":
+            self.check = text
+        elif spec.path in ("purpose", "envelope_at"):
+            return  # the room of the tree has looked at it
+        elif spec.path in ("order_lines", "order_units"):
             try:
-                self.declared_lines = column.read(text)
+                setattr(self, _DECLARED[spec.path], column.read(text))
             except CellError as error:
                 self.blame(error.code, loc, column, place, text=text, expected=error.expected)
         else:
             expected = self.desk.fixed(column)
             if expected is not None and text != expected:
-                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=quote(expected))
+                words = quote(expected) if expected else "nothing"
+                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=words)
 
     def blame(
         self,
@@ -169,6 +205,8 @@ class Assembly:
         self.blamed.add(loc)
         self.desk.within(findings=len(self.findings), such_as=self.findings)
         line = loc[1] if loc[:1] == ("lines",) and len(loc) > 1 else None
+        if column is not None and column.at:
+            place = replace(place, at=column.at)
         self.findings.append(
             Finding(
                 code,
@@ -197,14 +235,21 @@ class Assembly:
     def finish(self, *, torn: bool = False) -> ReadOrder:
         """The judged order. In a file that is torn, a missing row is known already."""
         order = None
-        self._count_lines(torn)
+        if self.unsaid:  # what else such an order lacks does not matter: it does not ship from this file
+            self.poisoned = True
+            self.findings = [finding for finding in self.findings if finding.code == "needs-api"]
+        else:
+            self._compare_again()
+            self._count_lines(torn)
+        if self.desk.shape.format.defaults:
+            fill(self.data, self.lines, self.desk.shape.format)
         data = {**self.desk.defaults, **self.data, "lines": self.lines}
         judged = judge(data) if not self.poisoned else []
         if isinstance(judged, list):
             above = {part for loc in self.blamed for part in _above(loc)}
             for problem in judged:
                 self._problem(problem, above)
-        elif not any(f.is_error for f in self.findings):
+        elif not any(f.is_error for f in self.findings) and self._proves(judged):
             order = judged
         shifted = len(self.strange) >= _SHIFTED and not self.desk.show_values
         if shifted:
@@ -222,6 +267,16 @@ class Assembly:
             shifted,
         )
 
+    def _proves(self, order: Order) -> bool:
+        """Whether the order is the one that its check digits were made of, where the file has them."""
+        fmt = self.desk.shape.format
+        if self.check is None or check_code(order, fmt.carried) == self.check:
+            return True
+        column = self.desk.shape.columns.get("order_check")
+        expected = f"{check_code(order, fmt.carried)}, if the rest of the order were right"
+        self.blame("check-differs", ("order_check",), column, self.place, text=self.check, expected=expected)
+        return False
+
     def _hidden(self, finding: Finding) -> Finding:
         """A finding of an order whose cells have moved: any value in it may be a person's."""
         value = finding.found is not None and finding.found.startswith('"')
@@ -230,17 +285,22 @@ class Assembly:
     def _count_lines(self, torn: bool) -> None:
         """A lost or doubled row must not make a smaller or larger, valid order; where the cause is known, say that."""
         doubled = False
-        for name in ("line_number", "line_id"):
+        for path in self.desk.shape.format.once:
+            name = path.removeprefix("lines.")
             seen: set[Any] = set()
             for index, line in enumerate(self.lines):
                 value = line.get(name)
                 if value in seen and not doubled:
                     doubled = True
-                    column = self.desk.shape.columns.get(f"lines.{name}")
+                    column = self.desk.shape.columns.get(path)
                     loc, place = ("lines", index, name), self.line_places[index]
                     self.blame("line-doubled", loc, column, place, text=str(value), expected="each once in an order")
                 if value is not None:
                     seen.add(value)
+        most = self.desk.shape.format.max_lines
+        if most is not None and len(self.lines) > most:
+            found, words = f"{len(self.lines)} lines", f"at most {most} lines in an order"
+            self.blame("number-out-of-range", ("order_lines",), None, self.place, found=found, expected=words)
         expected = self.declared_lines
         if expected is not None and expected != len(self.lines) and not doubled and not self.poisoned and not torn:
             column = self.desk.shape.columns.get("order_lines")
@@ -248,14 +308,24 @@ class Assembly:
                 "line-count", ("order_lines",), column, self.place,
                 found=f"{len(self.lines)} lines", expected=f"{expected}",
             )  # fmt: skip
+        units = [line.get("quantity", 0) for line in self.lines]
+        agreed = self.declared_units in (None, sum(units)) or 0 in units  # a quantity that is wrong has its own finding
+        if not agreed and not doubled and ("order_lines",) not in self.blamed:
+            column = self.desk.shape.columns.get("order_units")
+            self.blame(
+                "unit-count", ("order_units",), column, self.place,
+                found=f"{sum(units)} units", expected=f"{self.declared_units}",
+            )  # fmt: skip
 
     def _problem(self, problem: Problem, above: set[tuple[Any, ...]]) -> None:
         """Add the record's word, unless a value in it or around it has been blamed. ``above`` is all around those."""
         if problem.loc in above or problem.loc in self.blamed or any(p in self.blamed for p in _above(problem.loc)):
             return
+        if self._source(problem) in self.blamed:
+            return
         above.update(_above(problem.loc))
         index = problem.loc[1] if problem.loc[:1] == ("lines",) and len(problem.loc) > 1 else None
-        place = self.place if not isinstance(index, int) else self.line_places[index]
+        place = self.places.get(problem.loc) or (self.line_places[index] if isinstance(index, int) else self.place)
         column = self.desk.shape.columns.get(problem.path)
         text = self.texts.get(problem.loc)
         found = "nothing" if problem.code == "value-missing" else None
@@ -263,6 +333,13 @@ class Assembly:
             found = "a value"
         self.blame(problem.code, problem.loc, column, place, text=text, found=found, expected=problem.expected)
 
+    def _source(self, problem: Problem) -> tuple[Any, ...]:
+        """Where the value stands that by default is that of the problem's path, too."""
+        source = self.desk.shape.format.defaults.get(problem.path, "").removeprefix("=").split(".")
+        return (*problem.loc[:2], *source[1:]) if source[0] == "lines" else tuple(source)
+
+
+_DECLARED = {"order_lines": "declared_lines", "order_units": "declared_units"}
 
 # So many fields of one order with what cannot stand there: its cells have moved, and its number may be a phone number.
 _SHIFTED = 2
@@ -296,8 +373,8 @@ def _looks_right(column: Column, text: str) -> bool:
     return len(bare) <= 3 if column.field.path in _CODES else True
 
 
-def _by_place(finding: Finding) -> tuple[int, int, str]:
-    return finding.place.line, finding.place.record, finding.field or ""
+def _by_place(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.place.file, finding.place.line, finding.place.record, finding.field or ""
 
 
 def finding_order(findings: Sequence[Finding]) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -13,14 +13,21 @@ from fallback.records.values import write_instant
 
 DATE_DIRECTIVES: Mapping[str, str] = {
     "%Y": r"(?P<Y>[0-9]{4})",
+    "%y": r"(?P<y>[0-9]{2})",
     "%m": r"(?P<m>[0-9]{2})",
     "%d": r"(?P<d>[0-9]{2})",
+    "%-m": r"(?P<m>1[0-2]|[1-9])",
+    "%-d": r"(?P<d>[12][0-9]|3[01]|[1-9])",
     "%H": r"(?P<H>[0-9]{2})",
     "%M": r"(?P<M>[0-9]{2})",
     "%S": r"(?P<S>[0-9]{2})",
     "%z": r"(?P<z>Z|[+-][0-9]{2}:?[0-9]{2})",
 }
-"""The parts of a date that a format may use, and how strictly each is read: no missing zeros, no white space."""
+"""The parts of a date that a format may use, and how strictly each is read: no missing zeros, no white space. ``%-m``
+and ``%-d`` have no zero before a single digit; the two digits of ``%y`` are of this century."""
+
+SHORT_YEARS = range(2000, 2100)
+"""The years that two digits can say."""
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
 _MONEY = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?")
@@ -39,15 +46,21 @@ class CellError(Exception):
 
 def date_directives(pattern: str) -> list[str]:
     """The directives of a date pattern, in its order; a sign of per cent at its end is one."""
-    return re.findall(r"%(?:.|$)", pattern)
+    return re.findall(r"%(?:-?.|$)", pattern)
 
 
-def reader(kind: ValueKind, date_pattern: str | None = None) -> Callable[[str], Any]:
-    """How the text of a cell becomes a value. The function raises CellError for a wrong notation."""
-    if kind == "instant":
-        return _instant_reader(_ISO_INSTANT if date_pattern in (None, "iso8601") else str(date_pattern))
-    if kind == "day":
-        return _day_reader(_ISO_DAY if date_pattern in (None, "iso8601") else str(date_pattern))
+def reader(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str | None = None) -> Callable[[str], Any]:
+    """How the text of a cell becomes a value. The function raises CellError for a wrong notation.
+
+    ``date`` is one pattern, or several of which any may be found; ``zone`` is UTC where a pattern has none.
+    """
+    if kind in ("instant", "day"):
+        make = _instant_reader if kind == "instant" else _day_reader
+        iso = _ISO_INSTANT if kind == "instant" else _ISO_DAY
+        patterns = [
+            iso if one == "iso8601" else one for one in ([date or iso] if isinstance(date, str | None) else date)
+        ]
+        return _any_of([make(pattern, zone) for pattern in patterns])
     readers: dict[str, Callable[[str], Any]] = {
         "text": str,
         "integer": read_integer,
@@ -57,21 +70,48 @@ def reader(kind: ValueKind, date_pattern: str | None = None) -> Callable[[str], 
     return readers[kind]
 
 
-def writer(kind: ValueKind, date_pattern: str | None = None) -> Callable[[Any], str]:
-    """How a value becomes the text of a cell; the mirror of ``reader``."""
-    if kind == "instant" and date_pattern not in (None, "iso8601"):
-        return lambda value: value.strftime(date_pattern)
-    if kind == "day" and date_pattern not in (None, "iso8601"):
-        return lambda value: value.strftime(date_pattern)
+def _any_of(readers: Sequence[Callable[[str], Any]]) -> Callable[[str], Any]:
+    if len(readers) == 1:
+        return readers[0]
+
+    def read(text: str) -> Any:
+        first: CellError | None = None
+        for one in readers:
+            try:
+                return one(text)
+            except CellError as error:
+                first = first or error
+        raise first or CellError("date-invalid", "a date")
+
+    return read
+
+
+def writer(kind: ValueKind, date: str | Sequence[str] | None = None, zone: str | None = None) -> Callable[[Any], str]:
+    """How a value becomes the text of a cell; the mirror of ``reader``. The first of several patterns is written."""
+    pattern = date if isinstance(date, str | None) else date[0]
+    if kind in ("instant", "day") and pattern not in (None, "iso8601"):
+        if zone is not None and kind == "instant":
+            return lambda value: _dated(value.astimezone(UTC), pattern)
+        return lambda value: _dated(value, pattern)
     writers: dict[str, Callable[[Any], str]] = {
         "text": str,
         "integer": str,
         "instant": write_instant,
-        "day": date.isoformat,
+        "day": _iso_day,
         "money": write_money,
         "properties": write_properties,
     }
     return writers[kind]
+
+
+def _dated(value: date, pattern: str) -> str:
+    """A date in a pattern. What ``strftime`` makes of a directive with a minus depends on the machine."""
+    short = {"%-m": str(value.month), "%-d": str(value.day)}
+    return value.strftime(re.sub(r"%-[md]", lambda match: short[match[0]], pattern))
+
+
+def _iso_day(value: date) -> str:
+    return value.isoformat()
 
 
 def read_integer(text: str) -> int:
@@ -91,16 +131,16 @@ def write_money(value: Decimal) -> str:
 
 
 def _date_regex(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(%.)", pattern)
+    parts = re.split(r"(%-?.)", pattern)
     return re.compile("".join(DATE_DIRECTIVES.get(part, re.escape(part)) for part in parts))
 
 
 def _example(pattern: str) -> str:
     moment = datetime(2026, 11, 23, 14, 5, 9, tzinfo=timezone(timedelta(hours=1)))
-    return write_instant(moment) if pattern == _ISO_INSTANT else moment.strftime(pattern)
+    return write_instant(moment) if pattern == _ISO_INSTANT else _dated(moment, pattern)
 
 
-def _instant_reader(pattern: str) -> Callable[[str], datetime]:
+def _instant_reader(pattern: str, zone: str | None) -> Callable[[str], datetime]:
     regex = _date_regex(pattern)
     without_zone = _date_regex(pattern.replace("%z", "").strip())
     expected = f"a date and time such as {_example(pattern)}"
@@ -108,18 +148,29 @@ def _instant_reader(pattern: str) -> Callable[[str], datetime]:
     def read(text: str) -> datetime:
         match = regex.fullmatch(text)
         if match is None:
-            code = "zone-missing" if without_zone.fullmatch(text) else "date-invalid"
+            code = "zone-missing" if zone is None and without_zone.fullmatch(text) else "date-invalid"
             raise CellError(code, expected)
-        part = match.group
+        part = {"H": "0", "M": "0", "S": "0", "z": "Z"} | match.groupdict()
         try:
             return datetime(
-                int(part("Y")), int(part("m")), int(part("d")), int(part("H")), int(part("M")), int(part("S")),
-                tzinfo=_zone(part("z")),
+                _year(part), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]), int(part["S"]),
+                tzinfo=_zone(part["z"]),
             )  # fmt: skip
         except ValueError:
             raise CellError("date-invalid", expected) from None
 
     return read
+
+
+def keeps_year(value: date, pattern: str | Sequence[str] | None) -> bool:
+    """Whether a date that is written in this pattern, the first of several, keeps its century."""
+    first = pattern if isinstance(pattern, str | None) else pattern[0]
+    years = {value.year, value.astimezone(UTC).year} if isinstance(value, datetime) else {value.year}
+    return first is None or "%y" not in date_directives(first) or years <= set(SHORT_YEARS)
+
+
+def _year(part: Mapping[str, str]) -> int:
+    return int(part["Y"]) if "Y" in part else SHORT_YEARS[0] + int(part["y"])
 
 
 def _zone(text: str) -> timezone:
@@ -131,7 +182,7 @@ def _zone(text: str) -> timezone:
     return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
 
 
-def _day_reader(pattern: str) -> Callable[[str], date]:
+def _day_reader(pattern: str, zone: str | None) -> Callable[[str], date]:  # noqa: ARG001 - a day has no zone
     regex = _date_regex(pattern)
     expected = f"a date such as {_example(pattern)}"
 
@@ -139,7 +190,7 @@ def _day_reader(pattern: str) -> Callable[[str], date]:
         match = regex.fullmatch(text)
         try:
             if match is not None:
-                return date(int(match["Y"]), int(match["m"]), int(match["d"]))
+                return date(_year(match.groupdict()), int(match["m"]), int(match["d"]))
         except ValueError:
             pass
         raise CellError("date-invalid", expected)

@@ -15,8 +15,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def cell_problem(field: Field, text: str) -> tuple[str, str, str | None] | None:
     """Code, what was expected, and what was found (None: the value) where the text breaks a rule of its field."""
-    if field.max_length is not None and len(text) > field.max_length:
-        return "value-too-long", f"at most {field.max_length:,} characters", f"{len(text):,} characters"
+    if field.longest is not None and len(text) > field.longest:
+        return "value-too-long", f"at most {field.longest:,} characters", f"{len(text):,} characters"
     if field.allowed and text not in field.allowed:
         return "value-not-allowed", "one of " + ", ".join(field.allowed), None
     if field.pattern is not None and not _compiled(field.pattern).fullmatch(text):

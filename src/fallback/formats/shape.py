@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 from fallback.formats import cells
-from fallback.formats.spec import Field, Format, RecordSpec
-from fallback.records.order import Order
-from fallback.records.paths import PathInfo
+from fallback.formats.kinds.fixed_width import spans
+from fallback.formats.spec import COUNTS, Field, Format, RecordSpec
+from fallback.records.order import Order, check_code
+from fallback.records.paths import PathInfo, ValueKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Column:
     """One field of a row type, ready for use: where its cell is, what it holds, how it is read and written.
 
     ``keys`` is where the value stands in the plain data of its order or line: ``("ship_to", "city")``, ``("sku",)``.
-    ``ruled`` tells whether the field has rules of its own for the text, ``whole`` whether it holds an integer.
+    ``ruled`` tells whether the field has rules of its own for the text, ``whole`` whether it holds an integer,
+    ``at`` where it stands in a row of fixed width.
     """
 
     index: int
@@ -33,6 +35,7 @@ class Column:
     required: bool
     ruled: bool
     whole: bool
+    at: str = ""
 
     @property
     def private(self) -> bool:
@@ -53,7 +56,7 @@ class RowShape:
     @cached_property
     def own_columns(self) -> tuple[Column, ...]:
         """Columns that do not describe one line: what the order's own row, or its first one, says once."""
-        return tuple(c for c in self.columns if not c.of_line)
+        return tuple(c for c in self.columns if not c.of_line and not c.field.unused)
 
     @cached_property
     def line_columns(self) -> tuple[Column, ...]:
@@ -62,16 +65,16 @@ class RowShape:
     @cached_property
     def fixed_columns(self) -> tuple[Column, ...]:
         """Columns that hold the same text in every row: constants and codes of the agreement."""
-        return tuple(c for c in self.columns if c.field.path is None)
+        return tuple(c for c in self.columns if c.field.path is None and c.field.only is None and not c.field.unused)
 
     @cached_property
     def head(self) -> Callable[[Sequence[str]], Any]:
         """The cells that every row of one order repeats, for comparison."""
-        indexes = [c.index for c in self.columns if not c.of_line]
+        indexes = [c.index for c in self.own_columns]
         return itemgetter(*indexes) if indexes else lambda _: ()
 
     def column(self, path: str) -> Column | None:
-        return next((c for c in self.columns if c.field.path == path), None)
+        return next((c for c in self.columns if c.field.path == path and not c.field.again), None)
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,21 @@ class Shape:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The column that a path is read from: the order's own row before a line's reference to it."""
+        """The column that a path is read from: the order's own row before a line's reference to it; in X12 any row."""
         found: dict[str, Column] = {}
-        for index in (self.line_type, self.order_type):
-            found.update({c.field.path: c for c in self.rows[index].columns if c.field.path})
+        for index in (*range(len(self.rows)), self.line_type, self.order_type):
+            found.update({c.field.path: c for c in self.rows[index].columns if c.field.path and not c.field.again})
         return found
+
+    @cached_property
+    def tree_columns(self) -> tuple[Column, ...]:
+        """Every column of a format whose orders are trees, in declared order."""
+        return tuple(column for row in self.rows for column in row.columns)
+
+    @cached_property
+    def named(self) -> dict[str, Column]:
+        """The column of each path of a format whose orders are trees."""
+        return {c.field.path: c for c in self.tree_columns if c.field.path and not c.field.again}
 
     @cached_property
     def members(self) -> Members:
@@ -130,32 +143,55 @@ def _prefixes(field: Field) -> list[tuple[str, ...]]:
 
 
 def shape_of(fmt: Format) -> Shape:
-    """Compile a format. The format must be sound (``spec.mistakes`` is empty)."""
-    return Shape(fmt, tuple(RowShape(row, tuple(_columns(row))) for row in fmt.rows))
+    """Compile a format. The format must be sound (``soundness.mistakes`` is empty)."""
+    return Shape(fmt, tuple(RowShape(row, tuple(_columns(row, fmt))) for row in fmt.rows))
 
 
-def _columns(row: RecordSpec) -> list[Column]:
+def _columns(row: RecordSpec, fmt: Format) -> list[Column]:
+    places = spans(row, fmt.fixed_width.tag_width) if fmt.fixed_width else [(0, 0)] * len(row.fields)
     columns = []
-    for index, field in enumerate(row.fields):
+    for index, (field, (begin, end)) in enumerate(zip(row.fields, places, strict=True)):
         info = field.info
-        kind = info.kind if info else "text" if field.path in (None, "key", "hash_total") else "integer"
-        of_line = info is not None and info.level == "line"
+        kind: ValueKind = info.kind if info else "integer" if field.path in COUNTS else "text"
+        of_line = field.per_line or (info is not None and info.level == "line")
         columns.append(
             Column(
                 index,
                 field,
                 info,
-                cells.reader(kind, field.date),
-                cells.writer(kind, field.date),
+                _reader(kind, field),
+                _writer(kind, field),
                 keys=tuple((field.path or "").split(".")[of_line:]),
                 of_line=of_line,
                 stand_in=field.stand_in,
-                required=field.required,
-                ruled=field.max_length is not None or bool(field.allowed) or field.pattern is not None,
+                required=field.required or field.only is not None,  # looked at where it is blank, too
+                ruled=field.longest is not None or bool(field.allowed) or field.pattern is not None,
                 whole=kind == "integer",
+                at=f"columns {begin + 1}-{end}" if end else "",
             )
         )
     return columns
+
+
+def _reader(kind: ValueKind, field: Field) -> Callable[[str], Any]:
+    prefix = field.prefix
+    if prefix is None:
+        return cells.reader(kind, field.date, field.zone)
+
+    def read(text: str) -> str:
+        if not text.startswith(prefix):
+            raise cells.CellError("value-malformed", f"a value that begins with {prefix}")
+        return text.removeprefix(prefix)
+
+    return read
+
+
+def _writer(kind: ValueKind, field: Field) -> Callable[[Any], str]:
+    if field.part is not None:  # the blank between the two parts is not written
+        return lambda text: str(text).rpartition(" ")[2 if field.part == "last" else 0]
+    if field.prefix is not None:
+        return lambda text: f"{field.prefix}{text}"
+    return cells.writer(kind, field.date, field.zone)
 
 
 def put(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
@@ -165,10 +201,18 @@ def put(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
     data[keys[-1]] = value
 
 
-def computed(order: Order, path: str, key: Callable[[Order], str] | None) -> Any:
-    """The value of a computed path of an order."""
+def computed(order: Order, path: str, key: Callable[[Order], str] | None, carried: Collection[str] = ()) -> Any:
+    """The value of a computed path of an order, in a file that carries these paths."""
+    if path == "order_check":
+        return check_code(order, carried)
     if path == "order_lines":
         return len(order.lines)
+    if path == "order_units":
+        return order.units
+    if path == "purpose":
+        return "N" if order.revision == 1 else "R"
+    if path == "envelope_at":
+        return None
     return key(order) if key else None
 
 

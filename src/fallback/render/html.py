@@ -7,6 +7,7 @@ printable is made visible, so that no value can add to a page or reorder it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -93,3 +94,15 @@ def _environment() -> Environment:
 def _visible(value: Any) -> Any:
     # Macros and blocks give marked-up text, which is escaped already and keeps its line breaks.
     return words.plain(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def sheet_html(
+    title: str,
+    subtitle: str,
+    sha256: str,
+    facts: Sequence[tuple[str, str]],
+    fields: Sequence[Mapping[str, str]],
+    proofs: Sequence[str],
+) -> str:
+    """The scope sheet of a format: what holds for the file, every field, what it proves, and where to sign."""
+    return _page("sheet", title=title, subtitle=subtitle, sha256=sha256, facts=facts, fields=fields, proofs=proofs)

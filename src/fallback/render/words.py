@@ -146,7 +146,7 @@ def report_sentence(report: Report) -> str:
 def report_next(report: Report) -> str:
     """What to do after validation."""
     if report.verdict == "accepted":
-        if any(finding.code == "manifest-absent" for finding in report.findings):
+        if any(finding.code in ("manifest-absent", "uncounted") for finding in report.findings):
             return (
                 "Nothing to mend in what is here. Without its manifest the file cannot be proven complete: ask for the "
                 "manifest, or have the number of orders confirmed, before it is loaded."
@@ -266,7 +266,11 @@ def issuer(receipt: Receipt) -> str:
 def reason_place(reasons: tuple[Reason, ...]) -> str:
     """``line 12, SKU; line 14, Qty``: where in the file the reasons are."""
     spots = (
-        ", ".join(([f"line {reason.line}"] if reason.line else []) + ([reason.field] if reason.field else []))
+        ", ".join(
+            ([f"line {reason.line}"] if reason.line else [])
+            + ([reason.field] if reason.field else [])
+            + ([f"in {plain(reason.file)}"] if reason.file else [])
+        )
         for reason in reasons
     )
     return "; ".join(spot for spot in dict.fromkeys(spots) if spot)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fallback.documents.base import MANIFEST_SUFFIX, Counts
+from fallback.documents.base import Counts
 from fallback.documents.report import Rejected, Report, Verdict
-from fallback.errors import FallbackError, WrongUse
+from fallback.errors import WrongUse
 from fallback.findings import Finding, Place
 from fallback.formats.assemble import ReadOrder, finding_order
+from fallback.formats.pair import names_of
 from fallback.formats.read import ReadFile, read
 from fallback.formats.spec import Format
 from fallback.validation.checks import Terms, against_manifest, against_terms, doubled, markers, of_file
 from fallback.validation.damage import diagnose, rewritten
+from fallback.validation.parts import Parts, open_parts
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
@@ -24,7 +26,7 @@ __all__ = ["validate"]
 
 
 def validate(
-    source: bytes | str | Path,
+    source: bytes | Mapping[str, bytes] | str | Path,
     *,
     agreement: Agreement | None = None,
     format: Format | None = None,
@@ -36,7 +38,8 @@ def validate(
     """Validate one fallback file.
 
     Args:
-        source: the file's bytes, or its path.
+        source: the file's bytes, or its path. Of a pair the bytes of each file by its role, or the path of either: the
+            other is found by the manifest, else by its name.
         agreement: the terms; gives the format, keys and limits. Without it, ``format`` is needed.
         format: the format, where there is no agreement.
         manifest: what the sender declares. With a path and none given, ``NAME.manifest.json`` beside it is read.
@@ -50,14 +53,17 @@ def validate(
     if agreement is None and format is None:
         raise WrongUse("wrong-use", "validation needs an agreement or a format")
     fmt = format or agreement.open_format()  # type: ignore[union-attr]  # one of the two is there
-    data, title, manifest = _open(source, name, manifest)
+    parts = _open(source, fmt, name, manifest)
+    manifest, title, data = parts.manifest, parts.title, parts.joined
     codes = agreement.codes if agreement else None
-    defaults = {"brand": agreement.brand} if agreement and "brand" not in fmt.carried else {}
-    most = agreement.limits.max_orders_per_file if agreement else None
-    content = read(fmt, data, name=title, codes=codes, defaults=defaults, show_values=show_values, most_orders=most)
     terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
+    defaults = {} if "brand" in fmt.carried else {"brand": terms.brand}
+    most = agreement.limits.max_orders_per_file if agreement else None
+    content = read(
+        fmt, parts.data, name=parts.names, codes=codes, defaults=defaults, show_values=show_values, most_orders=most
+    )
     orders = content.orders
-    about_file = [*content.findings, *of_file(data, len(orders), terms)]
+    about_file = [*content.findings, *of_file(parts, len(orders), terms)]
     damaged = rewritten(orders, data, fmt)  # ids that have lost their digits are alike, and not the same order
     legible = {i: order for i, order in enumerate(orders) if i not in damaged}
     apart = (damaged, markers(orders, terms), doubled(legible, terms))
@@ -73,35 +79,27 @@ def validate(
         )
         for i, order in enumerate(orders)
     ]
-    if not any(finding.code in _UNCOUNTED for finding in about_file):
+    if _UNCOUNTED.isdisjoint(finding.code for finding in about_file):
         about_file += _whole(content, terms)
     # Orders of the wrong state share one finding: it is the file that is wrong.
     findings = list(dict.fromkeys(about_file + [finding for _, found in judged for finding in found]))
-    return _report(content, judged, findings, terms, data)
+    return _report(content, judged, findings, terms, parts)
 
 
 # The other bytes, or the part of them that was read, hold another number of orders: that is one cause.
-_UNCOUNTED = ("file-hash-differs", "file-size-differs", "orders-over-limit", "findings-over-limit")
+_UNCOUNTED = frozenset(
+    ("file-hash-differs", "file-size-differs", "part-missing", "orders-over-limit", "findings-over-limit")
+)
 
 
 def _open(
-    source: bytes | str | Path, name: str | None, manifest: Manifest | None
-) -> tuple[bytes, str, Manifest | None]:
-    if isinstance(source, bytes):
-        return source, name or (manifest.files[0].name if manifest is not None else ""), manifest
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-        beside = path.with_name(path.name + MANIFEST_SUFFIX)
-        if manifest is None and beside.is_file():
-            from fallback.documents.manifest import Manifest
-
-            manifest = Manifest.from_json(beside.read_bytes(), beside.name)
-    except OSError as error:
-        raise FallbackError(
-            "file-unreadable", f"{path}: {error.strerror or 'cannot be read'}", hint="check the name and the folder"
-        ) from None
-    return data, name or path.name, manifest
+    source: bytes | Mapping[str, bytes] | str | Path, fmt: Format, name: str | None, manifest: Manifest | None
+) -> Parts:
+    if isinstance(source, str | Path):
+        parts = open_parts(Path(source), fmt, manifest)
+        return parts if name is None else Parts(parts.data, {**parts.names, fmt.roles[0]: name}, parts.manifest)
+    names = names_of(fmt, name or (manifest.files[0].name if manifest is not None else ""))
+    return Parts(source if isinstance(source, Mapping) else {fmt.roles[0]: source}, names, manifest)
 
 
 def _whole(content: ReadFile, terms: Terms) -> list[Finding]:
@@ -130,7 +128,7 @@ def _report(
     judged: list[tuple[ReadOrder, list[Finding]]],
     findings: list[Finding],
     terms: Terms,
-    data: bytes,
+    parts: Parts,
 ) -> Report:
     refused = any(finding.refuses_file for finding in findings)
     all_or_nothing = terms.agreement is not None and terms.agreement.format.load_mode == "all-or-nothing"
@@ -155,8 +153,8 @@ def _report(
         keys=tuple(terms.key(order) for order in orders),
         rejected=tuple(rejected),
         findings=tuple(finding_order(findings)),
-        diagnosis=diagnose(data, terms.format, findings, terms.manifest),
+        diagnosis=diagnose(parts, terms.format, findings),
         records=content.records,
-        sha256=terms.sha256_of(data),
-        bytes=len(data),
+        sha256=parts.sha256,
+        bytes=len(parts.joined),
     )

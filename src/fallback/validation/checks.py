@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 from fallback.documents.base import State
 from fallback.findings import Finding, Place, quote
 from fallback.formats.assemble import ReadOrder, is_name
+from fallback.formats.defaults import fill
 from fallback.formats.spec import Format
 from fallback.records.order import Order, fingerprint
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
-    from fallback.documents.manifest import DeclaredOrder, Manifest
+    from fallback.documents.manifest import DeclaredOrder, FileEntry, Manifest
+    from fallback.validation.parts import Parts
 
 DRILL_FILE = "DRILL_"
 DRILL_ORDER = "DRILL-"
 _LIKE_DRILL = re.compile(r"drill[\W_]", re.IGNORECASE)
+_NAMING = ("brand", "platform", "order_id", "order_number", "group")
 _DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"  # the agreement's own default, which is not imported for it
 # Looking for the nearest of a million SKUs takes seconds for each unknown one; up to here it takes milliseconds.
 _NEAREST_AMONG = 20_000
@@ -45,6 +48,13 @@ class Terms:
             return self.manifest.state
         return "drill" if self.file.startswith(DRILL_FILE) else "live"
 
+    @property
+    def brand(self) -> str:
+        """The brand of orders that do not name it: the agreement's; without one a partner's file has none."""
+        if self.agreement is not None:
+            return self.agreement.brand
+        return "" if "brand" in self.format.carried else "unknown"
+
     def key(self, order: Order) -> str:
         if self.agreement is not None:
             return self.agreement.key(order)
@@ -55,12 +65,13 @@ class Terms:
         """The key of an order of the file, a refused one too, where its identifying fields could be read."""
         if read.order is not None:
             return self.key(read.order)
-        parts = {"brand": "", "platform": "", "order_id": "", "order_number": "", "group": "0"}
-        parts |= {"brand": self.agreement.brand} if self.agreement is not None else {}
-        parts |= {path: text for path, text in read.identity if path in parts and is_name(text)}
+        parts: dict[str, str] = {"brand": self.brand, "group": "0"}
+        parts |= {path: text for path, text in read.identity if is_name(text)}
+        fill(parts, [], self.format)
         names = self.agreement.key_parts if self.agreement is not None else ("brand", "platform", "order_id")
-        if not all(parts[name] for name in names):
+        if not all(parts.get(name) for name in names):
             return None
+        parts = {name: parts.get(name, "") for name in _NAMING}
         return self.agreement.key_of(**parts) if self.agreement is not None else _DEFAULT_KEY.format(**parts)
 
     @cached_property
@@ -82,31 +93,34 @@ class Terms:
         return hashlib.sha256(data).hexdigest()
 
 
-def of_file(data: bytes, orders: int, terms: Terms) -> list[Finding]:
+def of_file(parts: Parts, orders: int, terms: Terms) -> list[Finding]:
     """Findings about the file as a whole: bytes, format, agreement, marker, limits."""
-    return list(_of_file(data, orders, terms))
+    return list(_of_file(parts, orders, terms))
 
 
-def _of_file(data: bytes, orders: int, terms: Terms) -> Iterator[Finding]:
+def _of_file(parts: Parts, orders: int, terms: Terms) -> Iterator[Finding]:
     place = Place(terms.file)
     agreement = terms.agreement
     if agreement is not None:
         limits = agreement.limits
-        if len(data) > limits.max_bytes:
-            yield over_limit(place, len(data), limits.max_bytes, "bytes")
+        if len(parts.joined) > limits.max_bytes:
+            yield over_limit(place, len(parts.joined), limits.max_bytes, "bytes")
         elif orders > limits.max_orders_per_file:
             yield over_limit(place, orders, limits.max_orders_per_file, "orders")
-    if terms.state != ("drill" if terms.file.startswith(DRILL_FILE) else "live"):
+    if any(terms.state != ("drill" if name.startswith(DRILL_FILE) else "live") for name in parts.names.values()):
         name = f"a file name that {'begins' if terms.state == 'live' else 'does not begin'} with {DRILL_FILE}"
         yield Finding("marker-wrong", place, found=name, expected=f"the name of a {terms.state} file")
     manifest = terms.manifest
     if manifest is None:
         if agreement is not None:
             yield Finding("manifest-absent", place, expected=f"{terms.file}.manifest.json beside the file")
+        if orders and terms.format.uncounted is not None:
+            yield Finding("uncounted", place, expected="a manifest: a lost row would make a smaller, valid order")
         return
     if manifest.state == "live" and manifest.drill_id is not None:
         yield Finding("marker-wrong", place, found="the id of a drill in its manifest", expected="a live file")
-    yield from _bytes_of(data, manifest, place)
+    for role, data in parts.data.items():
+        yield from _bytes_of(data, parts.declared(role), Place(parts.name(role)), manifest.files[0].name)
     if manifest.format != terms.format.ref:
         found = f"{manifest.format.name} version {manifest.format.version}, {manifest.format.sha256[:12]}"
         expected = f"{terms.format.name} version {terms.format.version}, {terms.format.sha256[:12]}"
@@ -120,10 +134,9 @@ def over_limit(place: Place, found: int, most: int, unit: str) -> Finding:
     return Finding("orders-over-limit", place, found=f"{found:,} {unit}", expected=f"at most {most:,}")
 
 
-def _bytes_of(data: bytes, manifest: Manifest, place: Place) -> Iterator[Finding]:
-    entry = manifest.files[0]
-    if entry.name != place.file:
-        yield Finding("file-hash-differs", place, found="the manifest of another file", expected=entry.name)
+def _bytes_of(data: bytes, entry: FileEntry | None, place: Place, title: str) -> Iterator[Finding]:
+    if entry is None or entry.name != place.file:
+        yield Finding("file-hash-differs", place, found="the manifest of another file", expected=title)
     elif entry.bytes != len(data):
         yield Finding("file-size-differs", place, found=f"{len(data):,} bytes", expected=f"{entry.bytes:,} bytes")
     elif entry.sha256 != Terms.sha256_of(data):
@@ -248,7 +261,7 @@ def against_manifest(read: ReadOrder, terms: Terms) -> list[Finding]:
     declared = terms.declared.get(key)
     if declared is None:
         return [Finding("order-undeclared", read.place, order=read.number, expected="a declared key")]
-    made = fingerprint(read.order, key, terms.format.drops)
+    made = fingerprint(read.order, key, terms.format.lost)
     if declared.fingerprint != made or declared.revision != read.order.revision:
         found = f"revision {read.order.revision}, {made[:12]}"
         expected = f"revision {declared.revision}, {declared.fingerprint[:12]}"

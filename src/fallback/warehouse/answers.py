@@ -91,26 +91,28 @@ def rejections(manifest: Manifest, report: Report) -> dict[str, AnsweredOrder]:
 def file_reasons(report: Report) -> tuple[Reason, ...]:
     """What was found about the file as a whole, warnings too: each code and column once, at its first place."""
     whole = (finding for finding in report.findings if finding.refuses_file or finding.about == "file")
-    first: dict[tuple[str, str | None], Reason] = {}
+    first: dict[tuple[str, str | None, str | None], Reason] = {}
     for finding in whole:
-        reason = _reason(finding)
-        first.setdefault((reason.code, reason.field), reason)
+        reason = _reason(finding, report)
+        first.setdefault((reason.code, reason.field, reason.file), reason)
     return tuple(first.values())
 
 
 def _reasons(report: Report, entry: Rejected) -> tuple[Reason, ...]:
-    found = _unique(_reason(f) for f in report.findings if f.is_error and f.order == entry.order)
+    found = _unique(_reason(f, report) for f in report.findings if f.is_error and f.order == entry.order)
     return found or tuple(Reason(code=code) for code in entry.codes)
 
 
-def _reason(finding: Finding) -> Reason:
+def _reason(finding: Finding, report: Report) -> Reason:
     # The name of a column that the format does not know comes from the file, where anything may stand.
     field = finding.field if finding.path else None
-    return Reason(code=finding.code, line=finding.place.line or None, field=field)
+    name = finding.place.file
+    other = name if name not in ("", report.file) else None
+    return Reason(code=finding.code, file=other, line=finding.place.line or None, field=field)
 
 
 def _unique(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    return tuple({(reason.code, reason.line, reason.field): reason for reason in reasons}.values())
+    return tuple({(reason.code, reason.file, reason.line, reason.field): reason for reason in reasons}.values())
 
 
 # --- what the warehouse has already

@@ -7,30 +7,31 @@ receiver that is killed anywhere leaves the file in ``work``; the next one goes 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from fallback.delivery.drop import Drop, Folder, sha256
-from fallback.documents.base import MANIFEST_SUFFIX
+from fallback.documents.base import MANIFEST_SUFFIX, joint_sha256
 from fallback.documents.manifest import Integration, Manifest
 from fallback.documents.receipt import AnsweredOrder, By, Reason, Receipt, ReceivedFile
 from fallback.documents.report import Report
 from fallback.errors import FallbackError, Refused
 from fallback.findings import Finding, Place
+from fallback.formats.pair import names_of
 from fallback.validation import validate
 from fallback.validation.checks import DRILL_FILE
 from fallback.warehouse import answers
+from fallback.warehouse.fence import Fence, fence_of
 from fallback.warehouse.ledger import Ledger, LedgerFile
 from fallback.warehouse.loading import load_batch, plan
-from fallback.warehouse.wms import Listed, LoadOrder, Wms
+from fallback.warehouse.wms import LoadOrder, Wms
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
 
-_PAUSE_HOLDS = timedelta(days=1)
-"""How long a confirmed pause counts: one night. After it, somebody looks again."""
 _GOOD = frozenset({"accepted", "accepted-changed", "duplicate-same"})
 
 
@@ -86,10 +87,23 @@ class _Desk:
     skus: Collection[str] | None
     integration_live_by: str | None
     person: str | None
+    roles: Callable[[str], Mapping[str, str]]
 
     @property
     def limit(self) -> int:
         return self.agreement.limits.max_bytes
+
+    def files(self, name: str) -> tuple[str, ...]:
+        """The names of the data files that go with the first of them: itself, and the other half of a pair."""
+        names = tuple(self.roles(name).values())
+        return names if names[0] == name else (name,)
+
+    def fence(self, said: Integration) -> Fence | None:
+        return fence_of(said, self.agreement, self.wms, self.now())
+
+    def first(self, name: str) -> str:
+        """The file beside which the manifest of a data file lies."""
+        return next(iter(self.roles(name).values()))
 
 
 def receive(
@@ -113,7 +127,9 @@ def receive(
     others: it is in the receipts and notes. So is what the warehouse system does with one (``wms-unusable``).
     """
     ledger.keep_template(agreement.format.order_key, state=drop.state)
-    desk = _Desk(agreement, drop, ledger, wms, now, skus, integration_live_by, person)
+    fmt = cache(agreement.open_format)  # once there is a file
+    roles = cache(lambda name: names_of(fmt(), name))
+    desk = _Desk(agreement, drop, ledger, wms, now, skus, integration_live_by, person, roles)
     said: list[Receipt | Note] = []
     for name, step in _sweep(desk):
         try:
@@ -137,15 +153,7 @@ def receive(
     return Received(receipts, tuple(item for item in said if isinstance(item, Note)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Fence:
-    """Why a file is not loaded unless somebody answers for it."""
-
-    code: str
-    why: str
-
-    def note(self, name: str, folder: Folder) -> Note:
-        return Note("refused", name, self.code, f"{name}: {self.why}; the file stays in {folder}/", Refused.exit_code)
+_Data = Mapping[str, bytes]  # the bytes of each file by its role
 
 
 _Step = Callable[[_Desk, str], Iterable["Receipt | Note"]]
@@ -156,15 +164,31 @@ def _sweep(desk: _Desk) -> Iterator[tuple[str, _Step]]:
     work = _names(desk, "work")
     for name in sorted(work):
         if not name.endswith(MANIFEST_SUFFIX):
-            yield name, _resume
+            first = desk.first(name)
+            if name == first or not work & {first, first + MANIFEST_SUFFIX}:  # else it goes with the first one
+                yield name, _resume
         elif name.removesuffix(MANIFEST_SUFFIX) not in work:
             yield name.removesuffix(MANIFEST_SUFFIX), _tidy
     came = _names(desk, "in")
     for name in sorted(came):
         if not name.endswith(MANIFEST_SUFFIX):
-            yield name, _take if name + MANIFEST_SUFFIX in came else _wait_for_manifest
+            yield from _arrived(desk, name, came)
         elif name.removesuffix(MANIFEST_SUFFIX) not in came:
             yield name.removesuffix(MANIFEST_SUFFIX), _wait_for_file
+
+
+def _arrived(desk: _Desk, name: str, came: set[str]) -> Iterator[tuple[str, _Step]]:
+    """What to do with a file in ``in``: nothing is taken before all is there. Of a pair the first file speaks."""
+    first = desk.first(name)
+    if name != first and came & {first, first + MANIFEST_SUFFIX}:
+        return
+    absent = [file for file in desk.files(name) if file not in came]
+    if name + MANIFEST_SUFFIX not in came:
+        yield name, _wait_for_manifest
+    elif absent:
+        yield absent[0], _wait_for_file
+    else:
+        yield name, _take
 
 
 def _names(desk: _Desk, folder: Folder) -> set[str]:
@@ -181,6 +205,10 @@ def _wait_for_manifest(desk: _Desk, name: str) -> tuple[Note, ...]:
     return (Note("waiting", name, "manifest-absent", text, 1 if late else 0),)
 
 
+def _fenced(fence: Fence, name: str, folder: Folder) -> Note:
+    return Note("refused", name, fence.code, f"{name}: {fence.why}; the file stays in {folder}/", Refused.exit_code)
+
+
 def _wait_for_file(desk: _Desk, name: str) -> tuple[Note, ...]:
     early = desk.agreement.delivery.manifest == "before"
     text = f"{name} is announced by its manifest and is not there" + (" yet" if early else "")
@@ -188,18 +216,29 @@ def _wait_for_file(desk: _Desk, name: str) -> tuple[Note, ...]:
 
 
 def _take(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
-    """Claim a file by renaming it: of two receivers one gets it."""
+    """Claim a file by renaming it: of two receivers one gets it, and with it the other half of a pair."""
     with desk.ledger.hold(name, state=desk.drop.state) as alone:
         if not alone:
             return
         manifest = _manifest(desk, "in", name)
-        fence = _fence(desk, manifest.integration) if isinstance(manifest, Manifest) else None
+        fence = desk.fence(manifest.integration) if isinstance(manifest, Manifest) else None
         if fence and not desk.integration_live_by:
-            yield fence.note(name, "in")
+            yield _fenced(fence, name, "in")
             return
         if desk.drop.move(name, "in", "work"):
+            if absent := _claim_rest(desk, name, set()):
+                yield from _wait_for_file(desk, absent)
+                return
             desk.drop.move(name + MANIFEST_SUFFIX, "in", "work")
             yield from _answer(desk, name)
+
+
+def _claim_rest(desk: _Desk, name: str, work: set[str]) -> str | None:
+    """Claim what goes with the first file of a pair; the name of one that is not there."""
+    for file in desk.files(name)[1:]:
+        if file not in work and not desk.drop.move(file, "in", "work"):
+            return file
+    return None
 
 
 def _resume(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
@@ -207,6 +246,9 @@ def _resume(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
     with desk.ledger.hold(name, state=desk.drop.state) as alone:
         work = _names(desk, "work") if alone else set()
         if name not in work:
+            return
+        if absent := _claim_rest(desk, name, work):
+            yield from _wait_for_file(desk, absent)
             return
         if name + MANIFEST_SUFFIX not in work and not desk.drop.move(name + MANIFEST_SUFFIX, "in", "work"):
             text = f"{name} was taken, and its manifest is gone; it stays in work/"
@@ -219,7 +261,7 @@ def _resume(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
 def _finish_move(desk: _Desk, name: str) -> None:
     """Take out of ``in`` what is in ``work`` too: on some drops a rename is two steps, and the receiver was killed."""
     came = {entry.name: entry.size for entry in desk.drop.list("in")}
-    for part in (name, name + MANIFEST_SUFFIX):
+    for part in (*desk.files(name), name + MANIFEST_SUFFIX):
         size = next(entry.size for entry in desk.drop.list("work") if entry.name == part)
         if came.get(part) != size or size > desk.limit:
             continue
@@ -228,7 +270,7 @@ def _finish_move(desk: _Desk, name: str) -> None:
 
 
 def _tidy(desk: _Desk, name: str) -> tuple[Note, ...]:
-    """Put a manifest away whose file was put away by a receiver that was killed then."""
+    """Put a manifest away whose file was put away by a receiver that was killed then; of a pair the rest too."""
     with desk.ledger.hold(name, state=desk.drop.state) as alone:
         work = _names(desk, "work") if alone else set()
         if name in work or name + MANIFEST_SUFFIX not in work:
@@ -238,11 +280,13 @@ def _tidy(desk: _Desk, name: str) -> tuple[Note, ...]:
         if isinstance(manifest, Manifest) and manifest.name == name + MANIFEST_SUFFIX:
             for file in desk.ledger.files(manifest.file_id, name, state=desk.drop.state):
                 last = file.receipts.get("processed")
-                if last is not None and file.sha256 == manifest.files[0].sha256:
+                if last is not None and file.sha256 == manifest.sha256:
                     target = _target(last)
                 if last is not None and file.name == name:
                     desk.ledger.close_file(file.file_id, state=desk.drop.state, at=desk.now())
-        _put_away(desk, name + MANIFEST_SUFFIX, target)
+        for part in (*desk.files(name), name + MANIFEST_SUFFIX):
+            if part in work:
+                _put_away(desk, part, target)
     return ()
 
 
@@ -258,32 +302,6 @@ def _manifest(desk: _Desk, folder: Folder, name: str) -> Manifest | FallbackErro
         return error
 
 
-def _fence(desk: _Desk, said: Integration) -> _Fence | None:
-    """Why these orders may come by the integration too, or have come by it unseen; None where they may be loaded."""
-    terms, now = desk.agreement, desk.now()
-    skew = terms.monitoring.max_clock_skew
-    why = ""
-    if said.state == "live" or said.at is None:
-        why = "the brand does not confirm that the integration is paused"
-    elif said.state == "down" and terms.integration.replay_guard == "none":
-        why = "the integration is down and not paused, and nobody stops what it sends when it comes back"
-    elif said.at - now > skew:
-        why = "the integration is confirmed as paused at a time that has not come yet: a clock is wrong"
-    elif now - said.at > _PAUSE_HOLDS:
-        why = "that the integration is paused was confirmed more than a day ago"
-    if why:
-        return _Fence("integration-live", why)
-    listed = desk.wms.listed_at() if isinstance(desk.wms, Listed) else None
-    # What was listed after the pause has everything that the integration brought, however old the list is.
-    since_pause = said.state == "paused" and listed is not None and said.at is not None and listed >= said.at
-    if listed is None or (listed - now <= skew and (since_pause or now - listed <= terms.monitoring.max_snapshot_age)):
-        return None
-    why = "the warehouse system's list is older than agreed, and than the pause: what came since is not known"
-    if listed - now > skew:
-        why = "the warehouse system's list is from the future: a clock is wrong"
-    return _Fence("list-stale", why)
-
-
 def _marked_wrong(desk: _Desk, manifest: Manifest, name: str) -> bool:
     marked = "drill" if name.startswith(DRILL_FILE) else "live"
     return not manifest.state == marked == desk.drop.state
@@ -296,17 +314,20 @@ def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
     if isinstance(manifest, FallbackError):
         yield _refuse(desk, name, manifest.code, f"{manifest.message}; the file is in bad/", manifest.exit_code)
         return
-    if manifest.name != name + MANIFEST_SUFFIX or len(manifest.files) > 1:
-        text = f"the manifest beside {name} is that of another file; both are in bad/"
+    files = desk.files(name)
+    if tuple(entry.name for entry in manifest.files) != files:
+        text = f"the manifest beside {name} is that of another file; {'both' if len(files) == 1 else 'all'} are in bad/"
         yield _refuse(desk, name, "file-hash-differs", text, 1)
         return
-    size = next(entry.size for entry in drop.list("work") if entry.name == name)
-    data = drop.read("work", name, desk.limit) if size <= desk.limit else None
+    size = sum(entry.size for entry in drop.list("work") if entry.name in files)
+    data = None
+    if size <= desk.limit:
+        data = {role: drop.read("work", part, desk.limit) for role, part in desk.roles(name).items()}
     file = ReceivedFile(
         file_id=manifest.file_id,
         name=name,
         # A file that is too large is not read; what its manifest says stands in for its hash.
-        sha256=manifest.files[0].sha256 if data is None else sha256(data),
+        sha256=manifest.sha256 if data is None else joint_sha256([sha256(part) for part in data.values()]),
         bytes=size,
     )
     seen = desk.ledger.files(file.file_id, name, state=state)
@@ -314,9 +335,9 @@ def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
         text = f"{name}, or its id, was received before with other bytes; what came now is in bad/"
         yield _refuse(desk, name, "file-changed", text, Refused.exit_code)
         return
-    fence = None if any("received" in before.receipts for before in seen) else _fence(desk, manifest.integration)
+    fence = None if any("received" in before.receipts for before in seen) else desk.fence(manifest.integration)
     if fence and not desk.integration_live_by:
-        yield fence.note(name, "work")
+        yield _fenced(fence, name, "work")
         return
     before = (seen or desk.ledger.open_file(file, state=state, at=desk.now()))[0]
     if before.closed_at is None and (before.file_id, before.name) == (file.file_id, name):
@@ -326,7 +347,7 @@ def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
 
 
 def _refuse(desk: _Desk, name: str, code: str, text: str, exit_code: int) -> Note:
-    _put_pair_away(desk, name, "bad")
+    _put_all_away(desk, name, "bad")
     return Note("refused", name, code, text, exit_code)
 
 
@@ -340,18 +361,18 @@ def _repeat(desk: _Desk, name: str, before: LedgerFile) -> Iterator[Receipt | No
     receipt = answers.again(first)
     desk.drop.put("out", receipt.name, receipt.to_bytes())
     yield receipt
-    _put_pair_away(desk, name, _target(first))
+    _put_all_away(desk, name, _target(first))
 
 
 # --- from the bytes to the last receipt
 
 
 def _work_through(
-    desk: _Desk, manifest: Manifest, file: ReceivedFile, data: bytes | None, before: LedgerFile
+    desk: _Desk, manifest: Manifest, file: ReceivedFile, data: _Data | None, before: LedgerFile
 ) -> Iterator[Receipt | Note]:
     state = desk.drop.state
     # Of a file that was taken in time, nobody has to answer for what has grown old since.
-    fence = _fence(desk, manifest.integration) if desk.integration_live_by else None
+    fence = desk.fence(manifest.integration) if desk.integration_live_by else None
     first = _say(
         desk,
         answers.received_receipt(
@@ -378,7 +399,7 @@ def _work_through(
         yield checked
         last = _say(desk, answers.processed_receipt(checked, _load(desk, manifest, report, before), desk.now()))
         yield last
-    _put_pair_away(desk, file.name, _target(last))
+    _put_all_away(desk, file.name, _target(last))
     desk.ledger.close_file(file.file_id, state=state, at=desk.now())
 
 
@@ -389,7 +410,7 @@ def _say(desk: _Desk, receipt: Receipt) -> Receipt:
     return saved
 
 
-def _check(desk: _Desk, manifest: Manifest, file: ReceivedFile, data: bytes | None) -> Report:
+def _check(desk: _Desk, manifest: Manifest, file: ReceivedFile, data: _Data | None) -> Report:
     refused = "marker-wrong" if _marked_wrong(desk, manifest, file.name) else ""
     if data is not None and not refused:
         return validate(data, name=file.name, agreement=desk.agreement, manifest=manifest, skus=desk.skus)
@@ -433,10 +454,10 @@ def _target(receipt: Receipt) -> Folder:
     return "bad" if receipt.disposition == "rejected" else "done"
 
 
-def _put_pair_away(desk: _Desk, name: str, target: Folder) -> None:
-    # The manifest last: whoever finds it alone knows that its file was put away.
-    _put_away(desk, name, target)
-    _put_away(desk, name + MANIFEST_SUFFIX, target)
+def _put_all_away(desk: _Desk, name: str, target: Folder) -> None:
+    # The first file first, the manifest last: whoever finds it without that file knows that it was put away.
+    for part in (*desk.files(name), name + MANIFEST_SUFFIX):
+        _put_away(desk, part, target)
 
 
 def _put_away(desk: _Desk, name: str, target: Folder) -> None:

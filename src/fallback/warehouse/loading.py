@@ -150,7 +150,7 @@ def load_from_integration(
     among live ones, or the reverse, before anything is loaded.
     """
     ledger.keep_template(agreement.format.order_key, state=state)
-    drops = agreement.open_format().drops
+    drops = agreement.open_format().lost
     delivered = tuple(orders)
     marks = {name.startswith(DRILL_ORDER) for order in delivered for name in (order.order_id, order.order_number)}
     if (state == "live") in marks:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from fallback.formats.kinds import delimited, json_lines
+from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
@@ -16,15 +17,22 @@ class Kind(Protocol):
 
     def read(self, text: str, fmt: Format) -> Iterator[Row | Fault]: ...
 
-    def write(self, rows: Iterable[tuple[int, Any]], fmt: Format) -> Iterator[str]: ...
+    def write(self, rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]: ...
 
     def writable(self, text: str, fmt: Format) -> bool: ...
 
 
-KINDS: dict[str, Kind] = {"delimited": delimited, "json-lines": json_lines}
-"""The kinds of file. A new kind is one file with the verbs of ``Kind`` and one line here."""
+KINDS = {
+    "delimited": "delimited",
+    "fixed-width": "fixed_width",
+    "json-lines": "json_lines",
+    "json": "json_document",
+    "xml": "xml_tree",
+    "x12": "x12",
+}
+"""The kinds of file and their modules. A new kind is one file with the verbs of ``Kind`` and one line here."""
 
 
 def kind_of(fmt: Format) -> Kind:
-    """The module that reads and writes files of this format's kind."""
-    return KINDS[fmt.kind]
+    """The module that reads and writes files of this format's kind; the others are not even loaded."""
+    return cast("Kind", importlib.import_module(f"fallback.formats.kinds.{KINDS[fmt.kind]}"))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from fallback.findings import quote
 from fallback.formats.kinds.ends import ends_fault, unify
+from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
@@ -35,17 +37,34 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         yield fault
     records = _records(text, fmt, compare_ends=fault is None and fmt.newline != "cr")
     arrange = None
-    if fmt.delimited.header == "required":
+    if fmt.delimited.comment:
+        records = _without_comments(records, fmt.delimited.comment)
+    if fmt.delimited.header != "forbidden":
         first = next(records, None)
         if first is None or isinstance(first, Fault):
             yield first or Fault("header-missing", 1)
             return
-        names, faults = _header(first, fmt)
-        yield from faults
-        if names is None:
-            return
-        arrange = _arrangement(names, fmt)
+        if fmt.delimited.header == "optional" and not set(_cells(first, fmt) or ()) & set(_titles(fmt)):
+            records = chain([first], records)  # a row of data: the header is left out
+        else:
+            names, faults = _header(first, fmt)
+            yield from faults
+            if names is None:
+                return
+            arrange = _arrangement(names, fmt)
     yield from _rows(records, fmt, arrange)
+
+
+def _titles(fmt: Format) -> list[str]:
+    """The names of the columns as the header row has them."""
+    bracketed = fmt.delimited.header == "bracketed"
+    return [f"[{field.name}]" if bracketed else field.name for field in fmt.fields]
+
+
+def _without_comments(records: Iterator[_Record | Fault], comment: str) -> Iterator[_Record | Fault]:
+    for record in records:
+        if isinstance(record, Fault) or not record.text.startswith(comment):
+            yield record
 
 
 def _records(text: str, fmt: Format, *, compare_ends: bool) -> Iterator[_Record | Fault]:
@@ -152,7 +171,8 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]:
     """The names of the columns, or None with what is wrong. One cause is one fault."""
-    expected = [field.name for field in fmt.fields]
+    expected = _titles(fmt)
+    optional = {title for title, field in zip(expected, fmt.fields, strict=True) if field.optional}
     cells = _cells(first, fmt)
     known = [name for name in cells or () if name in expected]
     extra = [name for name in cells or () if name not in expected]
@@ -162,7 +182,9 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
         return None, [Fault("quote-stray", 1, found="a quotation mark", expected="the agreed header")]
     if not first.end:
         return None, [Fault("file-cut", 1, expected="a line end after the header")]
-    if len(extra) > len(known):  # a row of data, or joined with one: its cells are not told, they may be a person's
+    strict = fmt.delimited.extra_columns == "refuse"
+    if 2 * len(known) < len(expected) if not strict else len(extra) > len(known):
+        # A row of data, or joined with one: its cells are not told, they may be a person's.
         return None, [
             Fault(
                 "header-missing", 1,
@@ -175,21 +197,21 @@ def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]
         for name, count in Counter(known).items()
         if count > 1
     ]
-    missing = [name for name in expected if name not in known]
-    if missing and len(missing) == len(extra):
+    missing = [name for name in expected if name not in known and name not in optional]
+    if strict and missing and len(missing) == len(extra):
         whole = len(cells) == len(expected)
         return None, faults + [
             Fault("column-renamed", 1, field=name, found=_title(other, cells, whole), expected=quote(name))
             for name, other in zip(missing, extra, strict=True)
         ]
     faults += [Fault("column-missing", 1, field=name, expected=f"a column {quote(name)}") for name in missing]
-    if fmt.delimited.extra_columns == "refuse":
+    if strict:
         unknown = [_title(name, cells, whole=False) for name in dict.fromkeys(extra)]
         faults += [Fault("column-unknown", 1, found=name, expected="no such column") for name in unknown]
     if faults:
         return None, faults
-    if known != expected:
-        moved = next(name for name, agreed in zip(known, expected, strict=True) if name != agreed)
+    if known != (there := [name for name in expected if name in known]):
+        moved = next(name for name, agreed in zip(known, there, strict=True) if name != agreed)
         faults = [
             Fault(
                 "column-moved", 1, field=moved,
@@ -218,17 +240,26 @@ def _other_delimiter(text: str, expected: Sequence[str], fmt: Format) -> Fault |
 
 def _arrangement(names: Sequence[str], fmt: Format) -> tuple[int, list[int]]:
     """How many cells a row has, and where the declared ones stand in it."""
-    return len(names), [names.index(field.name) for field in fmt.fields]
+    return len(names), [names.index(title) if title in names else -1 for title in _titles(fmt)]
+
+
+def _getter(indexes: list[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """What puts the cells of a row into the declared order; optional columns that are absent are blank."""
+    if -1 in indexes:
+        return lambda cells: [cells[index] if index >= 0 else "" for index in indexes]
+    return itemgetter(*indexes) if len(indexes) > 1 else lambda cells: [cells[indexes[0]]]
 
 
 def _rows(
     records: Iterator[_Record | Fault], fmt: Format, arrange: tuple[int, list[int]] | None
 ) -> Iterator[Row | Fault]:
     types = {row.tag: index for index, row in enumerate(fmt.rows)}
+    joined = fmt.delimited.tags == "joined"
     widths = [len(row.fields) for row in fmt.rows]
     width, indexes = arrange or (widths[0], list(range(widths[0])))
     in_place = indexes == list(range(widths[0]))
-    getter = None if in_place and width == widths[0] else itemgetter(*indexes)
+    getter = None if in_place and width == widths[0] else _getter(indexes)
+    guards = [field.guard for field in fmt.fields]
     tagged = fmt.layout == "header-detail"
     blank = fmt.delimited.delimiter + " \t"
     number = 0
@@ -242,12 +273,19 @@ def _rows(
         number += 1
         cells = _cells(record, fmt)
         known = _loose(record, fmt) if cells is None else cells
+        if joined and known:
+            known = _parted(known, types)
         row_type, tag = 0, known[:1]
         if tagged:
             row_type = types.get(known[0], -1) if known else -1
             width, known = widths[row_type], known[1:]
         if cells is not None and record.end and row_type >= 0 and len(known) == width:
-            yield Row(row_type, getter(known) if getter else known, record.line, number)
+            row = getter(known) if getter else known
+            if any(guards):
+                row = [
+                    cell[1:] if guard and cell[:1] == guard else cell for cell, guard in zip(row, guards, strict=True)
+                ]
+            yield Row(row_type, row, record.line, number)
             continue
         if not record.end:
             fault = Fault("file-cut", record.line, expected="a line end after the last row")
@@ -264,27 +302,37 @@ def _rows(
         yield fault._replace(record=number, type=row_type, cells=tuple(known) if in_place else ())
 
 
+def _parted(cells: list[str], tags: Iterable[str]) -> list[str]:
+    """The cells with the joined tag in one of its own; the first cell as it is where there is none."""
+    tag = next((tag for tag in tags if cells[0].startswith(tag)), None)
+    return cells if tag is None else [tag, cells[0][len(tag) :], *cells[1:]]
+
+
 def _loose(record: _Record, fmt: Format) -> list[str]:
     """The cells before the first quotation mark: enough to say which order a damaged row belongs to."""
     return record.text[: record.text.index('"')].split(fmt.delimited.delimiter)[:-1]
 
 
-def write(rows: Iterable[tuple[int, Any]], fmt: Format) -> Iterator[str]:
+def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]:  # noqa: ARG001
     """The text of each row with its line end, the header first where the format has one."""
     end = fmt.newline_text
     delimiter = fmt.delimited.delimiter
     line = {"minimal": _minimal, "all": _all, "none": str.join}[fmt.delimited.quoting]
-    if fmt.delimited.header == "required":
-        yield line(delimiter, [field.name for field in fmt.fields]) + end
+    if fmt.delimited.header != "forbidden":
+        yield line(delimiter, _titles(fmt)) + end
     tags = [row.tag for row in fmt.rows]
-    tagged = fmt.layout == "header-detail"
+    tagged, joined = fmt.layout == "header-detail", fmt.delimited.tags == "joined"
     for row_type, cells in rows:
-        yield line(delimiter, [tags[row_type], *cells] if tagged else cells) + end
+        if joined:
+            yield tags[row_type] + line(delimiter, cells) + end
+        else:
+            yield line(delimiter, [tags[row_type], *cells] if tagged else cells) + end
 
 
 def writable(text: str, fmt: Format) -> bool:
     """Whether the kind can carry this text in a cell."""
-    if "\r" in text or (fmt.newline == "cr" and "\n" in text):
+    broken = fmt.newline == "cr" or fmt.delimited.line_breaks == "refuse"
+    if "\r" in text or (broken and "\n" in text):
         return False
     return fmt.delimited.quoting != "none" or not any(c in text for c in (fmt.delimited.delimiter, '"', "\n"))
 

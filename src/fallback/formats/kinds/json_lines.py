@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from fallback.formats.kinds.ends import ends_fault, unify
+from fallback.formats.kinds.ends import split
+from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
 
-class _KeyDoubled(Exception):
-    pass
+class KeyDoubled(Exception):
+    """An object names a key twice. Never leaves ``kinds``."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise _KeyDoubled
+        raise KeyDoubled
     return content
 
 
@@ -35,16 +35,14 @@ def _decimal(text: str) -> Decimal:
         raise ValueError from None
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_no_constant)
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, parse_constant=_no_constant)
 
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The objects of a file, and a Fault for each line that is not one."""
-    text, fault = unify(text, fmt)
+    lines, cut, fault = split(text, fmt)
     if fault is not None:
         yield fault
-    lines = text.split("\n")
-    cut = lines.pop()
     number = 0
     for index, line in enumerate(lines):
         if not line.strip():
@@ -58,17 +56,12 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         # Whole, but for its line end: nothing proves that it is the whole line.
         cells = row.cells if isinstance(row, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
-    if fault is None and fmt.newline != "cr":
-        kinds = ["\r\n" if line[-1:] == "\r" else "\n" for line in lines]
-        other = next((index for index, end in enumerate(kinds) if end != fmt.newline_text), 0)
-        if (fault := ends_fault(Counter(kinds), fmt, other + 1)) is not None:
-            yield fault
 
 
 def _row(line: str, at: int, number: int) -> Row | Fault:
     try:
-        content = _DECODER.decode(line)
-    except _KeyDoubled:
+        content = DECODER.decode(line)
+    except KeyDoubled:
         return Fault("json-key-doubled", at, number, expected="each name once in an object")
     except (ValueError, RecursionError):
         return Fault("json-invalid", at, number, expected="one whole JSON object")
@@ -77,7 +70,7 @@ def _row(line: str, at: int, number: int) -> Row | Fault:
     return Row(0, content, at, number)
 
 
-def write(rows: Iterable[tuple[int, Any]], fmt: Format) -> Iterator[str]:
+def write(rows: Iterable[tuple[int, Any]], fmt: Format, envelope: Envelope) -> Iterator[str]:  # noqa: ARG001
     """The text of each object with its line end: compact, in declared order, absent members as null."""
     end = fmt.newline_text
     for _, content in rows:
