@@ -21,7 +21,7 @@ from fallback import cli
 from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import Receipt
 from fallback.findings import CATALOGUE
-from fallback.formats.library import load_format, shipped
+from fallback.formats.library import load_format, shipped, shipped_folder
 
 FALLBACK = (sys.executable, "-m", "fallback")
 OPEN = 4  # orders of the sample payload that ship; a fifth is cancelled
@@ -466,6 +466,25 @@ def test_status_with_a_drop_that_cannot_be_seen(night: Night) -> None:
     assert (connected.code, connected.err.partition(":")[0]) == (3, "folder-missing")
 
 
+def test_check_tells_a_format_that_differs_although_the_terms_are_the_same(night: Night) -> None:
+    text = (shipped_folder() / "order-lines-csv" / "format.toml").read_text("utf-8")
+    night.change_terms('orders = "order-lines-csv"', 'orders = "own.toml"')
+    for folder, title in ((night.acme, "ours"), (night.northdock, "theirs")):
+        own = text.replace("max_length = 40", f"max_length = {len(title) + 30}")
+        (folder / "own.toml").write_text(own, "utf-8")
+    said = [side("check").out.splitlines() for side in (night.brand, night.warehouse)]
+    assert said[0][0] == said[1][0] and "sha256" in said[0][0]
+    assert said[0][1] != said[1][1] and "sha256" in said[0][1]
+    assert "the same first twelve digits of both" in said[0][2]
+
+
+def test_a_folder_of_the_name_of_a_shipped_format_is_not_taken_for_it(night: Night) -> None:
+    (night.acme / "order-lines-csv").mkdir()
+    assert night.brand("formats", "check", "order-lines-csv").code == 0
+    assert night.brand("check").code == 0
+    assert "there is no format file" in night.brand("formats", "check", "./order-lines-csv").err
+
+
 def test_check_finds_gaps_and_a_review_that_is_due(night: Night) -> None:
     assert night.brand("check", "--connect").code == 0
     night.change_terms("review_by = ", "review_by = 2026-01-01 # ")
@@ -598,6 +617,33 @@ def test_the_night_by_command(night: Night) -> None:
     assert len(loaded) == OPEN
 
 
+def test_both_files_of_a_pair_are_one_to_send(night: Night) -> None:
+    terms = night.acme / "agreement.toml"
+    text = terms.read_text("utf-8")
+    assert 'orders = "order-lines-csv"' in text
+    terms.write_text(text.replace('orders = "order-lines-csv"', 'orders = "order-two-files-csv"'), "utf-8")
+    assert night.export().code == 0
+    files = sorted((night.acme / "outgoing").glob("*.csv"))
+    assert len(files) == 2
+    sent = night.brand("send", *files)
+    assert (sent.code, sent.out.count("delivered: ")) == (0, 3)
+    assert night.brand("send", *files, "--json").document["schema"] == "fallback.sent/1"
+
+
+def test_several_files_are_sent_in_order_of_their_sequence(night: Night) -> None:
+    content = json.loads((night.acme / "sample-orders.json").read_text("utf-8"))
+    files = []
+    for name, part in (("first.json", content["orders"][:2]), ("second.json", content["orders"][2:])):
+        (night.acme / name).write_text(json.dumps(content | {"orders": part}), "utf-8")
+        files.append(night.exported(payload=name))
+    sent = night.brand("send", *reversed(files))
+    assert sent.code == 0
+    delivered = [line.split()[1].rstrip(",") for line in sent.out.splitlines()]
+    assert [name for name in delivered if name.endswith(".csv")] == [file.name for file in files]
+    told = night.brand("send", *files, "--json").document
+    assert [one["file_id"] for one in told] == [file.stem for file in files]
+
+
 def test_a_file_that_was_changed_is_not_sent(night: Night) -> None:
     file = night.exported()
     file.write_bytes(file.read_bytes().replace(b"EA", b"CS", 1))
@@ -638,7 +684,9 @@ def test_a_rejected_order_is_told_on_both_sides(night: Night) -> None:
     collected = night.brand("collect")
     assert collected.code == 1
     assert "not in the warehouse: " in collected.err
-    assert night.brand("status").out.endswith("next: correct the orders in the shop, then: fallback export PAYLOAD\n")
+    assert night.brand("status").out.endswith(
+        "next: correct in the shop what the receipt names, then: fallback export PAYLOAD\n"
+    )
 
 
 def test_receipts_that_cannot_be_used_are_told_and_change_nothing(night: Night) -> None:

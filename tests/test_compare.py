@@ -141,6 +141,55 @@ def test_what_is_said_not_to_break_does_not(case: int) -> None:
         assert reads(CSV, new)
 
 
+def hidden(path: str, text: str) -> Callable[[Content], None]:
+    """The field holds nothing any more, and its path has a default."""
+
+    def change(content: Content) -> None:
+        at(path, path=None, unused=True, required=False, max_length=None)(content)
+        content["defaults"] = {path: text}
+
+    return change
+
+
+@pytest.mark.parametrize("path", ["service", "lines.sku"])
+def test_a_default_that_takes_the_place_of_a_field_is_told(path: str) -> None:
+    new = changed(hidden(path, "X"))
+    for old, other, text in ((CSV, new, "nothing becomes X"), (new, CSV, "X becomes nothing")):
+        [found] = [change for change in diff(old, other) if change.place == f"defaults.{path}"]
+        assert found.text == text
+        assert not found.old_files_read
+        assert found.partner_must_change
+
+
+def test_a_column_of_another_meaning_is_told_to_be_read_as_something_else() -> None:
+    swap = changed(lambda content: (at("ship_to.city", path="?")(content), at("ship_to.region", path="ship_to.city")(
+        content), at("?", path="ship_to.region")(content)))  # fmt: skip
+    texts = {change.place: change.text for change in diff(CSV, swap)}
+    assert texts["City"] == (
+        "path: ship_to.city becomes ship_to.region; by the other version it is refused, or read as something else"
+    )
+
+
+def test_what_is_dropped_no_more_keeps_orders_from_being_written() -> None:
+    held = changed(gone("lines.gtin"))
+    two = changed(lambda content: (gone("lines.gtin")(content), gone("carrier")(content)))
+    [found] = [change for change in diff(two, held) if change.place == "drops"]
+    assert found.text == "no longer carrier"  # its field is back
+    assert not found.breaks
+    homeless = changed(top(drops=["carrier"]), two)
+    [found] = [change for change in diff(two, homeless) if change.place == "drops"]
+    assert found.text == "no longer lines.gtin; an order with lines.gtin is refused in writing"
+    assert found.orders_refused
+    assert found.breaks
+    orders = [as_carried(order, two) for order in sample_orders(3, at=NOON, service="STD")]
+    assert len(write(homeless, orders).orders) == 3
+    with_gtin = [with_line(order, 0, gtin="4006381333931") for order in orders]
+    assert len(write(two, with_gtin).orders) == 3
+    made = write(homeless, with_gtin)
+    assert made.orders == ()
+    assert {(finding.code, finding.path) for finding in made.findings} == {("value-not-carried", "lines.gtin")}
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_nothing_changes_between_a_format_and_itself(name: str) -> None:
     assert diff(load_format(name), load_format(name)) == []
@@ -173,8 +222,9 @@ def test_a_change_of_any_word_of_a_field_is_told() -> None:
 def test_fields_of_fixed_width_are_compared_by_their_columns() -> None:
     wider = changed(at("platform", width=20), WIDTH)
     texts = {change.place: change.text for change in diff(WIDTH, wider)}
-    assert texts["H.Platform"] == "columns 18-33 become 18-37"
-    assert texts["H.OrderId"] == "columns 34-65 become 38-69"
+    told = "; by the other version it is refused, or read as something else"
+    assert texts["H.Platform"] == f"columns 18-33 become 18-37{told}"
+    assert texts["H.OrderId"] == f"columns 34-65 become 38-69{told}"
     assert all(change.breaks for change in diff(WIDTH, wider) if change.place.startswith("H."))
 
 
@@ -215,6 +265,14 @@ def test_what_a_file_loses_is_dropped_by_agreement_and_nothing_else(name: str) -
     assert (found.left, found.right, found.equal) == (12, 12, 12)
     assert {one.verdict for one in found.differences} <= {"dropped"}
     assert {one.path for one in found.differences} <= set(fmt.lost)
+
+
+def test_a_service_that_a_default_would_change_is_different_and_not_dropped() -> None:
+    fmt = changed(hidden("service", "GROUND"))
+    found = same(ORDERS, [as_carried(order, fmt) for order in ORDERS], formats=[fmt])
+    assert not found.same
+    assert found.equal == 0
+    assert {one.verdict for one in found.differences if one.path == "service"} == {"different"}
 
 
 def with_line(order: Order, at_: int, **values: Any) -> Order:

@@ -452,7 +452,7 @@ def test_text_that_cannot_be_printed_is_refused(case: Case) -> None:
 def test_a_detail_row_that_names_another_order_is_refused(case: Case) -> None:
     content = content_of(case, "9")
     findings = findings_of(content)
-    assert [finding.code for finding in findings][-1:] == ["line-orphan"] or case.fmt.layout == "two-files"
+    assert "line-orphan" in {finding.code for finding in findings} or case.fmt.layout == "two-files"
     # The order has no line then: counted, or missing where nothing counts them.
     assert {one.code for one in findings} <= {"line-orphan", "line-count", "order-fields-differ", "value-missing"}
     assert content.orders[0].order is None

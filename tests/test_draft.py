@@ -169,6 +169,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a cell without an end": (b"a,b\n" + b'1,"' + b"x" * 200_000 + b"\n", "has a row of more than 131,072 characters"),
     "two columns of one name": (b"Order,SKU,Qty,Qty\n1,a,2,2\n", 'has two columns called "Qty"'),
     "rows of several types": (b"H|1001|Roe|US\nD|1|A\nD|2|B\nH|1002|Doe|US\nD|1|C\n", "rows of several types"),
+    "fixed width": (b"0001001Roe, Jane \n0001002Doe, John \n0002003Lovelace  \n", "has rows of one length"),
+    "fixed width without a delimiter": (b"0001001Roe   \n0001002Doe   \n", "has rows of one length"),
     "XML": (b"<?xml version='1.0'?><Orders a='1,2'/>\n", "is XML"),
     "JSON": (b'{"orders": [1, 2]}\n', "is JSON"),
     "a list in JSON": (b'[{"order": 1, "x": 2}]\n', "is JSON"),
@@ -203,6 +205,17 @@ def test_a_file_that_is_there_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "format.toml").read_text("utf-8") == "mine"
     assert fallback("formats", "new", "a.csv", "--out", "a.csv", folder=tmp_path).code == 7
     assert (tmp_path / "a.csv").read_bytes() == rows()
+
+
+def test_a_draft_s_own_words_are_no_mark(tmp_path: Path) -> None:
+    """A draft of which every mark was removed has none left, its first line included."""
+    assert "CHECK" not in draft(rows(), "x").splitlines()[0]
+
+
+def test_a_fixed_width_file_makes_no_draft() -> None:
+    with pytest.raises(FallbackError, match="has rows of one length") as caught:
+        draft((shipped_folder() / "order-fixed-width" / "golden.txt").read_bytes(), "x")
+    assert "order-fixed-width" in caught.value.hint
 
 
 def test_a_long_file_is_known_by_its_beginning() -> None:

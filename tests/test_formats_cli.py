@@ -188,6 +188,32 @@ def test_diff_says_what_breaks_and_what_does_not(tmp_path: Path) -> None:
     assert fallback("formats", "diff", old, "nix", folder=tmp_path).code == 3
 
 
+# --- a format without a count of an order's lines
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("dropstream-ord-v1", b'"PD","1001","3"', b'"PD","1O01","3"'),
+        ("peoplevox", b"\n#1001,0012,", b"\n#10O1,0012,"),
+        ("peoplevox", b"\n#1001,0012,", b"\n,0012,"),
+    ],
+)
+def test_where_nobody_counts_a_line_without_its_order_refuses_the_file(
+    name: str, old: bytes, new: bytes, tmp_path: Path
+) -> None:
+    """The order that the damaged row belonged to would be whole without it."""
+    files = sorted((shipped_folder() / name).glob("golden*"))
+    for file in files:
+        shutil.copy(file, tmp_path)
+    damaged = tmp_path / files[0].name
+    assert old in damaged.read_bytes()
+    damaged.write_bytes(damaged.read_bytes().replace(old, new, 1))
+    done = fallback("validate", damaged.name, "--format", name, "--json", folder=tmp_path)
+    assert (done.code, done.document["verdict"], done.document["counts"]["accepted"]) == (1, "rejected", 0)
+    assert "line-orphan" in {finding["code"] for finding in done.document["findings"]}
+
+
 # --- parity
 
 
@@ -222,8 +248,15 @@ def test_the_warehouse_shows_the_same_order_whichever_way_it_came(night: Path) -
     assert document["left"]["left_out"] == {"cancelled": 1}
 
 
-def test_without_the_mapping_the_services_differ(night: Path) -> None:
-    done = compare(night, "sample-orders.json", "file.csv", *LINES)
+def test_parity_takes_the_agreement_in_this_folder(night: Path) -> None:
+    for args in ((), LINES):
+        done = compare(night, "sample-orders.json", "file.csv", *args)
+        assert (done.code, done.out.splitlines()[-1]) == (0, "equal: 4 of 4 orders")
+        assert "under the agreement in this folder" in done.err
+
+
+def test_without_the_mapping_the_services_differ(night: Path, tmp_path: Path) -> None:
+    done = compare(tmp_path, str(night / "sample-orders.json"), str(night / "file.csv"), *LINES)
     assert done.code == 1
     assert done.out.count('service: "Standard" and "STD"') == 4
 
@@ -287,7 +320,9 @@ def test_what_is_no_source_is_said_in_words(night: Path, make: Callable[[bytes],
 def test_sources_that_are_not_there_or_show_an_order_twice(night: Path) -> None:
     assert compare(night, "nix.csv", "file.csv", *LINES).code == 3
     assert compare(night, ".", "file.csv", *LINES).code == 3
-    assert compare(night, "file.csv", "file.csv").code == 3  # nobody said what it is
+    done = compare(night.parent, "acme/file.csv", "acme/file.csv")
+    assert (done.code, "--format names the format of a file" in done.err) == (3, True)  # nobody said what it is
+    assert "was cut or edited" not in done.err
     orders = orders_of(night)
     done = compare(night, written(night, "twice.jsonl", [*orders, orders[0]]), "file.csv", *LINES)
     assert done.code in (1, 3)

@@ -415,3 +415,53 @@ def test_a_pattern_that_could_take_for_ever_is_no_pattern(pattern: str) -> None:
 )
 def test_a_pattern_that_cannot_is_one(pattern: str) -> None:
     assert mistakes(with_field("service", pattern=pattern)) == []
+
+
+# --- defaults: what the file has no field for
+
+
+def defaulted(path: str, text: str) -> Format:
+    content = PLAIN.model_dump(by_alias=True)
+    content["fields"] = [field for field in content["fields"] if field["path"] != path]
+    content["defaults"] = {path: text}
+    fmt = Format.model_validate(content)
+    assert mistakes(fmt) == []
+    return fmt
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "value"),
+    [("service", "STD", "EXP"), ("group", "0", "2"), ("revision", "1", 3), ("currency", "USD", None)],
+)
+def test_an_order_that_a_default_would_change_is_not_written(path: str, text: str, value: Any) -> None:
+    fmt = defaulted(path, text)
+    own = {path: int(text) if path == "revision" else text}
+    order = sample_orders(1, at=AT, service="STD")[0]
+    lines = tuple(line.model_copy(update={"unit_price": None}) for line in order.lines)
+    order = order.model_copy(update={"lines": lines} | own)
+    other = order.model_copy(update={path: value})
+    assert write(fmt, [order]).orders == (order,)
+    made = write(fmt, [order.model_copy(update={"order_id": "A", "order_number": "A"}), other])
+    assert [one.order_id for one in made.orders] == ["A"]
+    [finding] = made.findings
+    assert (finding.code, finding.order, finding.path) == ("value-not-carried", other.order_number, path)
+    assert finding.expected == f'"{text}", as which every file of order-lines-csv is read'
+
+
+def test_a_line_that_a_default_would_change_is_named() -> None:
+    fmt = defaulted("lines.sku", "=lines.gtin")
+    order = sample_orders(1, at=AT, service="STD")[0]
+    gtins = tuple(line.model_copy(update={"sku": "4006381333931", "gtin": "4006381333931"}) for line in order.lines)
+    alike = order.model_copy(update={"lines": gtins})
+    assert write(fmt, [alike]).orders == (alike,)
+    last = gtins[-1].model_copy(update={"sku": "OTHER"})
+    [finding] = write(fmt, [alike.model_copy(update={"lines": (*gtins[:-1], last)})]).findings
+    assert (finding.code, finding.path, finding.order_line) == ("value-not-carried", "lines.sku", last.line_number)
+    assert finding.expected == "the value of lines.gtin, as which every file of order-lines-csv is read"
+
+
+@pytest.mark.parametrize(("path", "text"), [("platform", "shop"), ("ordered_at", "1970-01-01T00:00:00Z")])
+def test_where_and_when_an_order_was_sold_is_lost_by_agreement(path: str, text: str) -> None:
+    fmt = defaulted(path, text)
+    assert path in fmt.lost
+    assert len(write(fmt, sample_orders(5, at=AT, service="STD")).orders) == 5

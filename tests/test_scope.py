@@ -180,8 +180,19 @@ def test_most_bad_files_can_be_told() -> None:
 @pytest.mark.parametrize("name", ["order-jsonl", "order-header-detail-psv", "spherewms-ord", "shopify-orders-csv"])
 def test_what_is_no_table_with_one_header_row_is_said(name: str, tmp_path: Path) -> None:
     done = fallback("formats", "scope", name, "--as", "data-package", folder=tmp_path)
-    assert done.code == 3
+    assert (done.code, done.err.split(":")[0]) == (2, "wrong-use")
     assert "a Table Schema cannot say it" in done.err
+    assert "--as json-schema" in done.err
+
+
+def test_no_text_of_a_format_is_html_in_its_sheet(tmp_path: Path) -> None:
+    text = (shipped_folder() / "order-lines-csv" / "format.toml").read_text("utf-8")
+    text = re.sub("(?m)^(title|doc) = .*", r'\1 = "<script>alert(1)</script>"', text)
+    (tmp_path / "format.toml").write_text(text, "utf-8")
+    for kind in ("markdown", "html"):
+        sheet = fallback("formats", "scope", "format.toml", "--as", kind, folder=tmp_path).out
+        assert "&lt;script>" in sheet or "&lt;script&gt;" in sheet
+        assert "<script" not in sheet
 
 
 def test_a_data_package_names_the_files_that_are_given(tmp_path: Path) -> None:

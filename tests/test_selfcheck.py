@@ -339,7 +339,7 @@ NEW_WORDS: list[tuple[Format, Change, str]] = [
     ),
     (X12, of("order_number", 0, element=None), "records[0].fields[1] W0502: needs the position of its element"),
     (X12, of("order_number", 0, element=()), "records[0].fields[1] W0502: needs the position of its element"),
-    (X12, of("order_number", 0, element=-1), "records[0].fields[1] W0502: elements count from 1"),
+    (X12, of("order_number", 0, element=-1), "records[0].fields[1] W0502: elements count from 1 to 99"),
     (X12, of("order_number", 0, element=1), "records[0].fields W0502: element 1 is that of W0501 already"),
     (X12, of("order_number", 0, qualifier=True), "records[0].fields[1] W0502: a qualifier is a constant"),
     (
@@ -561,7 +561,7 @@ NEW_WORDS: list[tuple[Format, Change, str]] = [
     (
         CSV,
         both(without("platform"), top(defaults={"platform": "#"})),
-        "defaults: platform is not of a line, and has no position",
+        "defaults: platform is no position; lines.line_id and lines.line_number may be",
     ),
     (
         CSV,
@@ -725,6 +725,129 @@ def test_a_mistake_in_a_field_is_named_with_its_place(case: int) -> None:
 def test_a_mistake_in_the_whole_is_named(case: int) -> None:
     base, change, expected = OF_THE_WHOLE[case]
     assert expected in wrong(base, change)
+
+
+CONSTANT = {"lines.sku": "X", "lines.quantity": "1", "order_id": "K", "ship_to.name": "A", "ship_to.address1": "B",
+            "ship_to.city": "C", "ship_to.country": "US", "lines.line_number": "1"}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", CONSTANT)
+def test_what_ships_and_to_whom_is_never_one_text_for_all_orders(path: str) -> None:
+    [said] = wrong(CSV, both(without(path), top(defaults={path: CONSTANT[path]})))
+    assert said.startswith(f"defaults: {path} is not the same in every order")
+
+
+@pytest.mark.parametrize("path", ["lines.sku", "lines.quantity", "ship_to.name"])
+def test_an_absent_value_of_what_ships_is_never_read_as_a_text(path: str) -> None:
+    [said] = wrong(XML, of(path, default=CONSTANT[path]))
+    assert said.endswith(f"default: {path} is not the same in every order, and must stand in the file")
+
+
+@pytest.mark.parametrize("path", ["lines.quantity", "lines.sku", "revision"])
+def test_a_position_is_no_quantity(path: str) -> None:
+    [said] = wrong(CSV, both(without(path), top(defaults={path: "#"})))
+    assert said == f"defaults: {path} is no position; lines.line_id and lines.line_number may be"
+
+
+def test_a_document_beside_the_file_and_the_file_end_otherwise() -> None:
+    for end in (".manifest.json", ".receipt.json"):
+        [said] = wrong(CSV, top(file_name="{marker}{brand}_{sequence:06d}" + end))
+        assert said.startswith("file_name: cannot end in .manifest.json or .receipt.json")
+
+
+def test_the_longest_row_of_fixed_width_fills_it() -> None:
+    terms = top(fixed_width={"record_length": 1060, "tag_width": 1})
+    assert wrong(WIDE, terms) == ["fixed_width.record_length: 1060, and the longest row ends at column 1055"]
+    longer = of("platform", 0, max_length=400)
+    assert "records[0].fields Platform: max_length 400 is more than its width 16" in wrong(WIDE, longer)
+
+
+def test_a_pattern_of_many_groups_is_compiled() -> None:
+    deepest = "(" * 97 + "[A-Z]+" + ")" * 97
+    assert wrong(CSV, of("service", pattern=deepest)) == []
+
+
+def nested_names(name: str) -> Change:
+    return both(without("carrier"), of("gift_message", name=name), top(drops=("carrier",)))
+
+
+def test_members_and_elements_may_stand_as_deep_as_a_name_reaches() -> None:
+    deep = (JSON, "a" + ".a" * 99), (XML, "a" + "/a" * 99)
+    for base, name in deep:
+        content = base.model_dump()
+        nested_names(name)(content)
+        fmt = Format.model_validate(content)
+        assert mistakes(fmt) == []
+        made = write(fmt, sample_orders(5, at=datetime(2026, 11, 23, tzinfo=UTC), service="STD"))
+        assert made.orders or made.findings
+        read(fmt, made.parts, name="x", defaults={"brand": "acme"})
+
+
+BEYOND: list[tuple[Format, Change]] = [
+    (WIDE, section("fixed_width", record_length=300_001_039)),
+    (WIDE, section("fixed_width", tag_width=5_000)),
+    (WIDE, of("brand", 0, width=300_000_000)),
+    (CSV, of("service", max_length=10**23)),
+    (CSV, of("service", pattern="(" * 3000 + ")" * 3000)),
+    (CSV, of("service", allowed=["x"] * 100_000)),
+    (CSV, of("ordered_at", date=["iso8601"] * 100_000)),
+    (CSV, of("ordered_at", date="%Y" * 5_000)),
+    (CSV, of("service", doc="x" * 1_000_000)),
+    (CSV, of("service", constant="x" * 1_000_000)),
+    (CSV, top(title="x" * 1_000_000)),
+    (CSV, top(notes=["x"] * 10_000)),
+    (CSV, top(drops=["lines.gtin"] * 500_000)),
+    (CSV, top(defaults={str(number): "x" for number in range(10_000)})),
+    (CSV, top(max_orders=10**12)),
+    (CSV, top(fields=[{"name": str(number), "unused": True, "doc": "x"} for number in range(20_000)])),
+    (CSV, top(records=[{"fields": [{"name": "x", "unused": True, "doc": "x"}]}] * 20_000)),
+    (JSON, of("service", name="a" + ".a" * 5_000)),
+    (XML, of("service", name="a" + "/a" * 3_000)),
+    (XML, section("xml", lines="a" + "/a" * 3_000)),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BEYOND)))
+def test_a_number_or_a_text_beyond_all_reason_is_no_declaration(case: int) -> None:
+    base, change = BEYOND[case]
+    with pytest.raises(ValidationError):
+        wrong(base, change)
+
+
+def test_an_element_beyond_the_last_position_is_named() -> None:
+    found = wrong(X12, lambda content: content["records"][0]["fields"][1].update(element=99_999_999))
+    assert any(said.endswith("elements count from 1 to 99") for said in found)
+
+
+TOO_MUCH = [
+    ("x = " + "[" * 5_000 + "]" * 5_000, "too many brackets within brackets"),
+    ("x = " + "9" * 5_000, "a number of too many digits"),
+    ("[" + "a." * 100_000 + "a]", "more than 20,000 characters in line 1"),
+    ("# a long comment\n" * 100_000, "longer than 1,000,000 bytes"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(TOO_MUCH)))
+def test_a_file_that_no_parser_should_be_given_is_refused_in_words(case: int, tmp_path: Path) -> None:
+    text, words = TOO_MUCH[case]
+    file = tmp_path / "format.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(FallbackError, match=words) as refused:
+        load_format(file)
+    assert refused.value.code == "format-invalid"
+
+
+def test_a_bound_is_said_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "format.toml"
+    file.write_text(
+        'name = "x"\nversion = "1"\nkind = "fixed-width"\nlayout = "line"\nfile_name = "x"\nmax_orders = 9999999\n'
+        f'title = "{"x" * 5_000}"\nnotes = [{", ".join(["1"] * 200)}]\n',
+        "utf-8",
+    )
+    with pytest.raises(FallbackError) as refused:
+        load_format(file)
+    for words in ("title has at most 4,000 character(s)", "max_orders is 1,000,000 or less", "notes[0] is text in"):
+        assert words in str(refused.value)
 
 
 @pytest.mark.parametrize(

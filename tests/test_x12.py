@@ -75,6 +75,14 @@ def test_a_transaction_whose_control_numbers_differ_is_torn() -> None:
     assert (finding.found, finding.expected) == ('SE02 "0009"', 'ST02 "0003"')
 
 
+def test_two_transactions_of_one_control_number_are_not_both_loaded() -> None:
+    data = GOOD.replace(b"ST*940*0003", b"ST*940*0002").replace(b"*0003~\nST*940*0004", b"*0002~\nST*940*0004")
+    content = look(FMT, data)
+    assert codes(content) == ["transaction-torn"]
+    assert content.orders[2].findings[0].found == 'ST02 "0002" for the second time'
+    assert accepted(content) == [order for index, order in enumerate(orders(NAME)) if index != 2]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [

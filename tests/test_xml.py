@@ -197,16 +197,22 @@ def test_an_attribute_that_is_not_declared_refuses_the_order() -> None:
     assert codes(look(FMT, put(b"<SKU>", b'<SKU xml:lang="en">'))) == []
 
 
-def test_comments_and_cdata_belong_to_no_value_and_take_nothing_from_it() -> None:
+def test_a_comment_within_a_value_refuses_the_order() -> None:
+    """Readers differ in what they take for the value: what stands before it, or all but it."""
+    for written in (b"1<!--x-->2", b"1<?pi x?>2"):
+        content = look(FMT, re.sub(rb"<Quantity>[^<]*", b"<Quantity>" + written, GOOD, count=1))
+        assert "value-malformed" in codes(content)
+        assert accepted(content) == list(orders(NAME))[1:]
+
+
+def test_cdata_takes_nothing_from_a_value_and_comments_between_values_are_none() -> None:
     sku = orders(NAME)[0].lines[0].sku.encode()
     for written in (
-        sku[:2] + b"<!-- 99 -->" + sku[2:],
         b"<![CDATA[" + sku + b"]]>",
         sku[:1] + b"<![CDATA[" + sku[1:] + b"]]>",
-        sku[:1] + b"<?pi 99?>" + sku[1:],
         b"".join(b"&#%d;" % letter for letter in sku),
     ):
-        content = look(FMT, put(b"<SKU>" + sku, b"<SKU>" + written))
+        content = look(FMT, put(b"<SKU>" + sku, b"<!-- 99 --><?pi 99?><SKU>" + written))
         assert findings(content) == []
         assert accepted(content) == list(orders(NAME))
 

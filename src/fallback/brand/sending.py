@@ -95,6 +95,15 @@ def send(path: Path, *, agreement: Agreement, drop: Drop, outbox: Outbox, now: C
     )
 
 
+def fallback_files(paths: Iterable[Path], agreement: Agreement) -> list[Path]:
+    """The fallback files that are named, in order of their sequence; of a pair either file names it, or both do.
+
+    Raises WrongUse for a file without its manifest.
+    """
+    found = dict.fromkeys(_first_file(path, agreement) for path in paths)
+    return sorted(found, key=lambda path: _manifest_beside(path).sequence)
+
+
 def _first_file(path: Path, agreement: Agreement) -> Path:
     """The file beside which the manifest lies, from the path of any file of a fallback file."""
     if path.with_name(path.name + MANIFEST_SUFFIX).is_file():

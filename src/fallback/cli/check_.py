@@ -74,8 +74,10 @@ def command(agreement: Path | None, connect: bool, as_json: bool) -> int:
         )
     else:
         click.echo(f"{terms.id} version {terms.version}: sha256 {terms.sha256}")
-        click.echo(f"  both sides must see the same first twelve digits: {terms.sha256[:12]}")
-        click.echo(f"  format {fmt.name} version {fmt.version}, key {terms.format.order_key}")
+        click.echo(f"  format {fmt.name} version {fmt.version}: sha256 {fmt.sha256}")
+        same = f"{terms.sha256[:12]} and {fmt.sha256[:12]}"
+        click.echo(f"  both sides must see the same first twelve digits of both: {same}")
+        click.echo(f"  key {terms.format.order_key}")
         for finding in findings:
             click.echo(finding_text(finding))
         click.echo(count(len(findings), "gap") if findings else "nothing is missing")

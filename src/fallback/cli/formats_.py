@@ -265,8 +265,8 @@ def parity(
 ) -> int:
     """The same orders as two sources show them, field by field: equal, dropped by agreement, or different.
 
-    Each side is a file of --format, canonical orders, one a line, or a platform's payload. With --agreement its brand,
-    key, format, codes and mapping count. Exit code 0 when both sides show the same orders, else 1.
+    Each side is a file of --format, canonical orders, one a line, or a platform's payload. Under an agreement, its
+    brand, key, format, codes and mapping count. Exit code 0 when both sides show the same orders, else 1.
 
     \b
     Example:
@@ -276,6 +276,9 @@ def parity(
     from fallback.formats.library import load_format
     from fallback.formats.parity import parity as compare
 
+    if agreement is None and Path("agreement.toml").is_file():
+        agreement = Path()
+        say("under the agreement in this folder")
     terms = load_agreement(agreement) if agreement else None
     formats = [load_format(one) for one in format_names] or ([terms.open_format()] if terms else [])
     sides = [side_of(path, formats, brand, terms, wall_clock()) for path in (left, right)]

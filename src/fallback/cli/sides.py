@@ -68,12 +68,15 @@ def side_of(path: Path, formats: Sequence[Format], brand: str, terms: Agreement 
     try:
         return _of_payload(path, brand, terms, now)
     except FallbackError as error:
-        if error.code != "payload-unreadable" or not refused:
+        if error.code != "payload-unreadable":
             raise
+        hint = "--format names the format of a file, --agreement the agreement that it was made under"
+        if not refused:
+            raise FallbackError("payload-unreadable", error.message, hint=hint) from None
         raise FallbackError(
             "payload-unreadable",
             f"{path.name} is no payload, and no whole file of {' or of '.join(refused)}",
-            hint="--format names the format of the file; `fallback validate` says what is wrong with it",
+            hint=f"{hint}; `fallback validate` says what is wrong with it",
         ) from None
 
 

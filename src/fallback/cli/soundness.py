@@ -64,7 +64,7 @@ def soundness_of(name: str, fmt: Format, now: datetime) -> Soundness:
     """What the samples of a loaded format prove, the program's and those in the ``orders.jsonl`` beside it."""
     file = format_file(name)
     made, own = prove(fmt, samples(fmt, 50, at=now)), prove(fmt, _own_sample(file))
-    warnings = list(cautions(fmt))
+    warnings = list(cautions(fmt, made))
     lines = enumerate(file.read_text("utf-8").splitlines(), start=1)
     if marked := [number for number, line in lines if TO_DO in line.partition("#")[2]]:
         warnings.append(f"lines still marked {TO_DO}: {len(marked)}, the first is line {marked[0]}")

@@ -97,7 +97,7 @@ def _brand(terms: Agreement) -> dict[str, Any]:
     elif summary.awaiting:
         step = "call the warehouse about the orders to be decided, then: fallback reconcile --platform P --wms W"
     elif summary.rejected:
-        step = "correct the orders in the shop, then: fallback export PAYLOAD"
+        step = "correct in the shop what the receipt names, then: fallback export PAYLOAD"
     else:
         step = "fallback reconcile --platform PAYLOAD --wms WMS-LIST.csv --wms-as-of INSTANT"
     counts = {"made": len(summary.made), "open": len(summary.open), "rejected": len(summary.rejected)}

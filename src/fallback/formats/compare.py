@@ -22,17 +22,19 @@ class Change:
     """One difference between two versions of a format.
 
     ``old_files_read``: every file of the old version reads by the new one. ``partner_must_change``: a file of the new
-    version may be refused, or taken for something else, by who holds the old one.
+    version may be refused, or taken for something else, by who holds the old one. ``orders_refused``: orders that the
+    old version could be written with are refused by the new one.
     """
 
     place: str
     text: str
     old_files_read: bool
     partner_must_change: bool
+    orders_refused: bool = False
 
     @property
     def breaks(self) -> bool:
-        return self.partner_must_change or not self.old_files_read
+        return self.partner_must_change or self.orders_refused or not self.old_files_read
 
 
 Reads = Callable[[Any, Any], bool]
@@ -79,7 +81,7 @@ def _any_or_same(written: Any, held: Any) -> bool:
 _FORMAT: dict[str, Reads] = {
     "name": _always, "version": _always, "title": _always, "notes": _always, "status": _always, "uncounted": _always,
     "record": _same, "kind": _same, "layout": _same, "encoding": _encoding, "newline": _always, "file_name": _always,
-    "drops": _always, "direction": _always, "wrapper": _same, "max_orders": _up_to, "max_lines": _up_to,
+    "direction": _always, "wrapper": _same, "max_orders": _up_to, "max_lines": _up_to,
     "fixed_width": _same,
 }  # fmt: skip
 _SECTIONS: dict[str, dict[str, Reads]] = {
@@ -99,6 +101,10 @@ _FIELD: dict[str, Reads] = {
 }  # fmt: skip
 _OF_STRANGERS = ("newline", "quoting", "file_name", "direction")
 """What our reader takes either way, and a partner's loader may not."""
+
+_MEANING = ("path", "part", "date", "zone", "decimals", "element", "default", "default_from")
+_ANOTHER_MEANING = "; by the other version it is refused, or read as something else"
+"""Said of what makes the same text another value: such a file may be taken without a word."""
 
 _SEEN_ELSEWHERE = ("name", "max_length", "width", "start")
 """Of a field; its name, its longest value and its columns are compared as such."""
@@ -121,12 +127,25 @@ def _diff(old: Format, new: Format) -> Iterator[Change]:
         for name in type(before).model_fields:
             place = f"{section.removesuffix('_terms')}.{name}"
             yield from _term(place, getattr(before, name), getattr(after, name), rules.get(name, _same))
+    yield from _drops(old, new)
     if (old.kind, old.layout) != (new.kind, new.layout):
         return  # nothing of the fields can be compared
     for path in sorted(old.defaults.keys() | new.defaults.keys()):
-        if path not in old.carried | new.carried:  # else it is a field that comes or goes
-            yield from _term(f"defaults.{path}", old.defaults.get(path), new.defaults.get(path), _same)
+        yield from _term(f"defaults.{path}", old.defaults.get(path), new.defaults.get(path), _same)
     yield from _rows(old, new)
+
+
+def _drops(old: Format, new: Format) -> Iterator[Change]:
+    """The paths that orders may hold though no file does: without a field for it, one that is dropped no more keeps
+    the orders that hold it from being written."""
+    if set(old.drops) == set(new.drops):
+        return
+    homeless = [path for path in old.drops if path not in {*new.drops, *new.defaults, *new.carried}]
+    told = f"; an order with {' or '.join(homeless)} is refused in writing" if homeless else ""
+    yield Change("drops", _told("drops", old.drops, new.drops) + told, *_HARMLESS, orders_refused=bool(homeless))
+
+
+_HARMLESS = (True, False)
 
 
 def _term(place: str, old: Any, new: Any, reads: Reads) -> Iterator[Change]:
@@ -142,8 +161,9 @@ def _told(place: str, old: Any, new: Any) -> str:
     if place in _PROSE:
         return "the words are others"
     if isinstance(old, tuple) and isinstance(new, tuple):
-        gone, come = (_said(tuple(one for one in a if one not in b)) for a, b in ((old, new), (new, old)))
-        return f"no longer {gone}; now {come}" if set(old) != set(new) else "the same in another order"
+        gone, come = (tuple(one for one in a if one not in b) for a, b in ((old, new), (new, old)))
+        parts = [f"{words} {_said(those)}" for words, those in (("no longer", gone), ("now also", come)) if those]
+        return "; ".join(parts) or "the same in another order"
     return f"{_said(old)} becomes {_said(new)}"
 
 
@@ -267,7 +287,7 @@ def _columns(
     for name, (_, twin) in pairs.items():
         (begin, end), (first, last) = before[name], after[twin.name]
         if (begin, end) != (first, last):
-            text = f"columns {begin + 1}-{end} become {first + 1}-{last}"
+            text = f"columns {begin + 1}-{end} become {first + 1}-{last}{_ANOTHER_MEANING}"
             yield Change(f"{tag}.{name}".lstrip("."), text, *_NEITHER)
 
 
@@ -283,7 +303,9 @@ def _field(place: str, old: Field, new: Field, old_fmt: Format, new_fmt: Format)
         if name not in _SEEN_ELSEWHERE and getattr(old, name) != getattr(new, name):
             reads = _FIELD.get(name, _same)
             for change in _term(name, getattr(old, name), getattr(new, name), reads):
-                yield Change(place, f"{name}: {change.text}", change.old_files_read, change.partner_must_change)
+                other = _ANOTHER_MEANING if name in _MEANING else ""
+                text = f"{name}: {change.text}{other}"
+                yield Change(place, text, change.old_files_read, change.partner_must_change)
 
 
 def _has_names(fmt: Format) -> bool:

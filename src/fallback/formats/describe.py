@@ -10,7 +10,7 @@ from fallback.formats.spec import Field, Format, RecordSpec
 
 def describe(fmt: Format) -> str:
     """The format as Markdown: how the file looks, and every field with its meaning, path, need, length and source."""
-    return "\n".join(_lines(fmt)) + "\n"
+    return "\n".join(_lines(fmt)).replace("<", "&lt;") + "\n"  # Markdown takes HTML as it is: no text of ours is
 
 
 def _lines(fmt: Format) -> Iterator[str]:

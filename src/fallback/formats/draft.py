@@ -174,7 +174,7 @@ def _quoted(text: str) -> str:
 
 def _toml(name: str, sample: Sample, guesses: list[Guess], docs: Mapping[str, str]) -> Iterator[str]:
     found = {guess.path for guess in guesses}
-    yield f"# A draft from a sample file. Every {TO_DO} is a guess or a gap: read the partner's guide, then remove it."
+    yield "# A draft from a sample file. Each mark is a guess or a gap: read the partner's guide, then remove it."
     yield from (f"# {TO_DO}: {doubt}" for doubt in sample.doubts)
     yield from (f"name = {_quoted(name)}", 'version = "0"', f'title = "{TO_DO}"', 'record = "order"')
     layout = _layout(guesses)

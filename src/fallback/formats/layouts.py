@@ -99,6 +99,8 @@ def _width_mistakes(fmt: Format) -> Iterator[str]:
         for (begin, last), field in placed:
             if field.width is None:
                 yield f"{base} {field.name}: needs a width"
+            elif field.max_length is not None and field.max_length > field.width and field.decimals is None:
+                yield f"{base} {field.name}: max_length {field.max_length} is more than its width {field.width}"
             if begin < end:
                 yield f"{base} {field.name}: columns {begin + 1}-{last} overlap the field before"
             end = max(end, last)
@@ -111,6 +113,9 @@ def _width_mistakes(fmt: Format) -> Iterator[str]:
             yield f"{base}: the fields end at column {end}, the record at {terms.record_length}"
         if len(row.tag) > terms.tag_width:
             yield f"records[{row_index}].tag: {row.tag} is longer than tag_width {terms.tag_width}"
+    longest = max(end for row in fmt.rows for _, end in spans(row, terms.tag_width))
+    if longest < terms.record_length:  # the other types of row are filled up to its length
+        yield f"fixed_width.record_length: {terms.record_length}, and the longest row ends at column {longest}"
 
 
 _PLAIN_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
@@ -148,6 +153,7 @@ def _element_mistakes(fmt: Format) -> Iterator[str]:
             yield f"{place}: the lines stand here, and no value can"
 
 
+_POSITIONS = frozenset(range(1, 100))  # X12.6 writes them with two digits
 _ENVELOPE = ("ISA", "GS", "ST", "SE", "GE", "IEA")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 
@@ -176,8 +182,8 @@ def _segment_mistakes(fmt: Format) -> Iterator[str]:
         twins[row_index] = own
         for index, field in enumerate(row.fields):
             positions = field.element if isinstance(field.element, tuple) else (field.element or 1,)
-            if min(positions, default=1) < 1:
-                yield f"records[{row_index}].fields[{index}] {field.name}: elements count from 1"
+            if not set(positions) <= _POSITIONS:
+                yield f"records[{row_index}].fields[{index}] {field.name}: elements count from 1 to 99"
             if row.repeats and field.path and (field.info is None or field.info.level == "order"):
                 yield f"records[{row_index}].fields[{index}] {field.name}: {field.path} is of the order, not of a line"
             if not field.element:

@@ -31,14 +31,14 @@ def load_format(name: str | Path, folder: Path | None = None) -> Format:
 
 def format_file(name: str | Path, folder: Path | None = None) -> Path:
     """Where a format stands, by its name or path as for ``load_format``. Raises FallbackError ``format-unknown``."""
+    if str(name) in shipped():  # before a folder that happens to have its name: ./NAME is that one
+        return shipped_folder() / name / "format.toml"
     path = (folder or Path()) / name
     if str(name).endswith(".toml") or path.is_dir():
         file = path / "format.toml" if path.is_dir() else path
         if not file.is_file():
             raise FallbackError("format-unknown", f"there is no format file at {file}")
         return file
-    if str(name) in shipped():
-        return shipped_folder() / name / "format.toml"
     raise FallbackError(
         "format-unknown",
         f"there is no format {str(name)[:80]}",

@@ -141,7 +141,10 @@ class _Reader:
         for entry in entries:
             self.count(entry, lines_are_whole)
         if heads in self.rows and self.is_whole(heads):
-            entries += [self.orphan(tie, rows[0]) for tie, rows in self.astray.items()]
+            if self.format.uncounted:
+                self.refuse_orphans()
+            else:
+                entries += [self.orphan(tie, rows[0]) for tie, rows in self.astray.items()]
         orders, told = [], len(self.findings)
         for entry in entries:
             orders.append(self.build(entry))
@@ -238,6 +241,13 @@ class _Reader:
         field = declared.field.name if declared else None
         finding = Finding("line-count", entry.place, order=entry.name, field=field, found=found, expected=expected)
         entry.poison(*([finding] if lines_are_whole else []))
+
+    def refuse_orphans(self) -> None:
+        """Where no order counts its lines, the one that a damaged line came from would be whole without it."""
+        expected = f"its order in {self.names[self.format.roles[0]]}"
+        for row, *_ in self.astray.values():
+            found = "a line without its order"
+            self.refuse(Fault("line-orphan", row.line, row.record, found=found, expected=expected, part=row.part))
 
     def orphan(self, tie: _Tie, row: Row) -> _Entry:
         """The order that lines name and its own file does not have."""

@@ -98,11 +98,12 @@ def _of_order(
     name: str, left: Order, right: Order, formats: tuple[Format, ...], show_values: bool
 ) -> Iterator[Difference]:
     carried = _carried(left, formats), _carried(right, formats)
+    lost = {path for fmt in formats for path in fmt.lost}
     for path, info in PATHS.items():
         if info.level == "order" and path != "revision":
             (ours,), (theirs,) = values_of(left, path), values_of(right, path)
             if ours != theirs:
-                verdict = _verdict(*(values_of(one, path) for one in carried))
+                verdict = _verdict(*(values_of(one, path) for one in carried), agreed=path in lost)
                 yield _difference(name, path, verdict, 0, ours, theirs, show_values)
     for ours_at, theirs_at in _pairs(*carried):
         if ours_at is None or theirs_at is None:
@@ -113,7 +114,8 @@ def _of_order(
             pair = getattr(left.lines[ours_at], field), getattr(right.lines[theirs_at], field)
             if pair[0] != pair[1]:
                 kept = getattr(carried[0].lines[ours_at], field), getattr(carried[1].lines[theirs_at], field)
-                yield _difference(name, f"lines.{field}", _verdict(*kept), ours_at + 1, *pair, show_values)
+                verdict = _verdict(*kept, agreed=f"lines.{field}" in lost)
+                yield _difference(name, f"lines.{field}", verdict, ours_at + 1, *pair, show_values)
 
 
 def _carried(order: Order, formats: tuple[Format, ...]) -> Order:
@@ -122,8 +124,8 @@ def _carried(order: Order, formats: tuple[Format, ...]) -> Order:
     return order
 
 
-def _verdict(left: Any, right: Any) -> Verdict:
-    return "dropped" if left == right else "different"
+def _verdict(left: Any, right: Any, *, agreed: bool) -> Verdict:
+    return "dropped" if agreed and left == right else "different"
 
 
 def _pairs(left: Order, right: Order) -> Iterator[tuple[int | None, int | None]]:

@@ -44,8 +44,10 @@ def prove(fmt: Format, orders: Sequence[Order]) -> Proof:
     return Proof(len(orders), fitting, holds, tuple((*what, times) for what, times in sorted(refused.items())))
 
 
-def cautions(fmt: Format) -> Iterator[str]:
+def cautions(fmt: Format, made: Proof) -> Iterator[str]:
     """What both sides should know of a sound format: each is a risk that another kind of file would not have."""
+    if 2 * made.fitting < made.tried:
+        yield f"most sample orders do not fit it, {made.tried - made.fitting} of {made.tried}: see whether its rules do"
     if fmt.uncounted:
         yield f"no row says how many lines an order has: a lost row is noticed by the manifest only ({fmt.uncounted})"
     closing = any(row.trailer for row in fmt.rows)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from fallback.errors import FallbackError
+from fallback.errors import WrongUse
 from fallback.formats.describe import places_of, role_of
 from fallback.formats.shape import Column, computed, shape_of
 from fallback.formats.spec import COUNTS, Field, Format, RecordSpec
@@ -130,10 +130,11 @@ def _demand(text: dict[str, Any], field: Field) -> None:
 def data_package(fmt: Format, paths: Sequence[str]) -> dict[str, Any]:
     """A Frictionless data package with a Table Schema for each file of this format, at these paths by its roles.
 
-    Raises FallbackError ``format-invalid`` for formats that are no table with one header row.
+    Raises WrongUse for formats that are no table with one header row.
     """
     if reason := _no_table(fmt):
-        raise FallbackError("format-invalid", f"{fmt.name}: a Table Schema cannot say it: {reason}")
+        hint = "--as json-schema says what orders of any format are, --as markdown or html how its file looks"
+        raise WrongUse("wrong-use", f"{fmt.name}: a Table Schema cannot say it: {reason}", hint=hint)
     resources = [_resource(fmt, row, path) for row, path in zip(fmt.rows, paths, strict=True)]
     return {"name": fmt.name, "title": fmt.title, "version": fmt.version, "resources": resources}
 

@@ -149,7 +149,12 @@ def _cells(text: str, file: str) -> tuple[str, list[list[str]]]:
 
     best = max(_DELIMITERS, key=fit)
     rows = _parsed(text, best)
-    if fit(best) == (0.0, 0) or not rows:
+    lines = [line for line in begin[:200] if line]
+    ragged = len(set(map(len, rows))) > 1 or fit(best) == (0.0, 0)
+    if ragged and len(lines) > 1 and len(set(map(len, lines))) == 1:
+        hint = "such rows are of fixed width: begin with the format.toml of order-fixed-width"
+        raise _unusable(file, "has rows of one length, and drafts are made from delimited files", hint)
+    if fit(best) == (0.0, 0) or not rows or 2 * sum(len(row) == 1 for row in rows) > len(rows):
         raise _unusable(file, "has no tab, pipe, semicolon, comma, caret or tilde between cells: it has one column")
     if len(rows[0]) > _MOST_COLUMNS:
         raise _unusable(file, f"has {len(rows[0]):,} columns, and a file of orders at most {_MOST_COLUMNS:,}")

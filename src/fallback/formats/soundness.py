@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from fallback.documents.base import MANIFEST_SUFFIX
+from fallback.documents.receipt import SUFFIX as RECEIPT_SUFFIX
 from fallback.findings import quote
 from fallback.formats import contradictions, layouts
 from fallback.formats.cells import DATE_DIRECTIVES, CellError, date_directives, reader
@@ -17,6 +19,7 @@ from fallback.formats.shape import put
 from fallback.formats.spec import (
     COMPUTED_FILE,
     COMPUTED_ORDER,
+    CONSTANTS,
     IDENTIFYING,
     NAME_PARTS,
     Field,
@@ -92,6 +95,8 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
         text = said.removeprefix(field.prefix or "")
         if field.info is not None and (wanted := _no_value(field.info, text, field.date, field.zone)):
             yield f"{quote(said)} is no value of {field.path}: {wanted}"
+    if field.default is not None and field.info and field.info.required and field.path not in CONSTANTS:
+        yield f"default: {field.path} is not the same in every order, and must stand in the file"
     if field.default_from is not None:
         yield from _source_mistakes(fmt, field)
     defaulted = field.default is not None or field.default_from is not None
@@ -311,16 +316,24 @@ def _default_mistakes(fmt: Format, path: str, text: str) -> Iterator[str]:
         yield f"defaults: {path} is carried, or listed under drops"
     elif text == "#" or text.startswith("="):
         source = PATHS.get(text[1:])
-        if text == "#" and info.level != "line":
-            yield f"defaults: {path} is not of a line, and has no position"
+        if text == "#" and path not in _POSITIONS:
+            yield f"defaults: {path} is no position; {' and '.join(_POSITIONS)} may be"
         if text != "#" and (source is None or not _can_be(info, source) or source.path not in fmt.carried):
             yield f"defaults: {path} cannot be the value of {text[1:]}"
     elif wanted := _no_value(info, text):
         yield f"defaults: {quote(text)} is no value of {path}: {wanted}"
+    elif path not in CONSTANTS:
+        yield f"defaults: {path} is not the same in every order; one text may stand for {', '.join(CONSTANTS)} only"
+
+
+_POSITIONS = ("lines.line_id", "lines.line_number")
 
 
 def _can_be(info: PathInfo, source: PathInfo) -> bool:
     return info.kind in ("text", source.kind) and source.level in ("order", info.level)
+
+
+_BESIDE = (MANIFEST_SUFFIX, RECEIPT_SUFFIX)
 
 
 def _name_mistakes(template: str, *, pair: bool) -> Iterator[str]:
@@ -344,3 +357,5 @@ def _name_mistakes(template: str, *, pair: bool) -> Iterator[str]:
         return
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}", name) or name.startswith("DRILL_"):
         yield "file_name: a plain name of letters, digits, dot, dash and underscore, which does not begin with DRILL_"
+    elif name.endswith(_BESIDE):
+        yield f"file_name: cannot end in {' or '.join(_BESIDE)}: so end the documents beside the file"

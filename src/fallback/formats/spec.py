@@ -7,7 +7,7 @@ import json
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 from pydantic import Field as Info
 
 from fallback.documents.base import FormatRef
@@ -18,6 +18,22 @@ COMPUTED_FILE = ("file_orders", "file_lines", "file_units", "hash_total")
 COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
 IDENTIFYING = ("key", "brand", "platform", "order_id", "order_number", "group")
 NAME_PARTS = ("marker", "brand", "sent", "sequence", "role")
+CONSTANTS = ("platform", "group", "revision", "ordered_at", "currency", "service", "lines.uom")
+"""What ``defaults`` may read as one text for all orders: what all that a brand sends one partner can have in common.
+The rest is what ships, to whom, and the ids: one order's is never another's."""
+REPLACED = ("platform", "ordered_at", "order_id", "order_number", "lines.line_id", "lines.line_number")
+"""Where an order's own value gives way to a default by agreement: no parcel depends on which shop sold it and when, and
+ids that are taken from others still tell orders and lines apart. An order that differs elsewhere is not written."""
+
+# More than any partner has asked for, and little enough that no declaration fills the memory or takes for ever.
+Word = Annotated[str, StringConstraints(max_length=200)]
+Prose = Annotated[str, StringConstraints(max_length=4000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Sign = Annotated[str, StringConstraints(min_length=1, max_length=1)]
+Columns = Annotated[int, Info(ge=1, le=100_000)]
+Amount = Annotated[int, Info(ge=1, le=1_000_000)]
+Words = Annotated[tuple[Word, ...], Info(max_length=500)]
+Terms = Annotated[dict[Word, Word], Info(max_length=100)]
 
 
 class Spec(BaseModel):
@@ -50,40 +66,48 @@ class Field(Spec):
     Another text than a constant is a warning there, and where the constant is ``required`` refuses the order.
     """
 
-    name: Annotated[str, StringConstraints(min_length=1)]
-    path: str | None = None
-    constant: str | None = None
-    code: str | None = None
-    only: tuple[str, ...] | None = None
+    name: Name
+    path: Word | None = None
+    constant: Word | None = None
+    code: Word | None = None
+    only: Words | None = None
     per_line: bool = False
     part: Literal["first", "last"] | None = None
     again: bool = False
-    prefix: Annotated[str, StringConstraints(min_length=1)] | None = None
+    prefix: Name | None = None
     unused: bool = False
     once: bool = False
     required: bool = False
-    max_length: Annotated[int, Info(ge=1)] | None = None
-    allowed: tuple[str, ...] = ()
-    pattern: str | None = None
+    max_length: Amount | None = None
+    allowed: Words = ()
+    pattern: Word | None = None
     date: str | tuple[str, ...] | None = None
     blank: Literal["absent"] = "absent"
     zone: Literal["UTC"] | None = None
     coarse: bool = False
-    placeholder: dict[str, str] = {}
-    default: str | None = None
-    default_from: str | None = None
+    placeholder: Terms = {}
+    default: Word | None = None
+    default_from: Word | None = None
     optional: bool = False
-    guard: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
-    width: Annotated[int, Info(ge=1)] | None = None
-    start: Annotated[int, Info(ge=1)] | None = None
+    guard: Sign | None = None
+    width: Columns | None = None
+    start: Columns | None = None
     justify: Literal["left", "right"] = "left"
     pad: Literal[" ", "0"] = " "
     decimals: Annotated[int, Info(ge=0, le=6)] | None = None
     element: int | tuple[int, ...] | None = None
     qualifier: bool = False
     repeat: bool = False
-    doc: Annotated[str, StringConstraints(min_length=1)]
-    source: str | None = None
+    doc: Annotated[Prose, StringConstraints(min_length=1)]
+    source: Prose | None = None
+
+    @field_validator("date")
+    @classmethod
+    def _few(cls, date: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        patterns = date if isinstance(date, tuple) else (date or "",)
+        if len(patterns) > 20 or any(len(pattern) > 100 for pattern in patterns):
+            raise ValueError("at most 20 patterns, of at most 100 characters each")
+        return date
 
     @property
     def stand_in(self) -> str | None:
@@ -114,12 +138,12 @@ class RecordSpec(Spec):
     the first element of the N1 that it stands under, and ``always`` writes it even where it holds nothing of the order.
     """
 
-    tag: str = ""
+    tag: Word = ""
     repeats: Literal["lines"] | None = None
     trailer: bool = False
-    loop: str | None = None
+    loop: Word | None = None
     always: bool = False
-    fields: Annotated[tuple[Field, ...], Info(min_length=1)]
+    fields: Annotated[tuple[Field, ...], Info(min_length=1, max_length=500)]
 
 
 class Delimited(Spec):
@@ -127,11 +151,11 @@ class Delimited(Spec):
     ``tags`` joined: a typed row's tag stands before its first cell, with no delimiter between them.
     ``line_breaks`` refuse: every row is one line, in quotation marks too."""
 
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+    delimiter: Sign = ","
     quoting: Literal["minimal", "all", "none"] = "minimal"
     header: Literal["required", "forbidden", "optional", "bracketed"] = "required"
     extra_columns: Literal["refuse", "ignore"] = "refuse"
-    comment: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    comment: Sign | None = None
     tags: Literal["cell", "joined"] = "cell"
     line_breaks: Literal["allow", "refuse"] = "allow"
 
@@ -139,15 +163,15 @@ class Delimited(Spec):
 class FixedWidth(Spec):
     """``record_length`` is how long every row is, in characters; ``tag_width`` how long the tag at its beginning."""
 
-    record_length: Annotated[int, Info(ge=1)]
-    tag_width: Annotated[int, Info(ge=0)] = 0
+    record_length: Columns
+    tag_width: Annotated[int, Info(ge=0, le=100)] = 0
 
 
 class Json(Spec):
     """``root``: the list of orders in the document; ``count``: the member that says how many."""
 
-    root: str = "orders"
-    count: str | None = None
+    root: Word = "orders"
+    count: Word | None = None
 
 
 class Xml(Spec):
@@ -155,29 +179,29 @@ class Xml(Spec):
     ``order`` is blank, the root is the order itself, and a document holds one. ``count`` is the attribute of the root
     that says how many orders there are; ``attributes`` stand on the root."""
 
-    root: str = "Orders"
-    order: str = "Order"
-    lines: str = "Lines/Line"
-    namespace: str | None = None
-    count: str | None = None
-    attributes: dict[str, str] = {}
+    root: Word = "Orders"
+    order: Word = "Order"
+    lines: Word = "Lines/Line"
+    namespace: Word | None = None
+    count: Word | None = None
+    attributes: Terms = {}
 
 
 class X12(Spec):
     """The envelope. Ids are overruled by ``[codes]`` of the agreement: ``x12_sender``, ``x12_receiver`` and their
     ``_qualifier``. Separators are for writing; in reading they come from the ISA segment."""
 
-    version: str = "004010"
-    functional: str = "OW"
-    transaction: str = "940"
-    sender_qualifier: str = "ZZ"
-    sender: str = "BRAND"
-    receiver_qualifier: str = "ZZ"
-    receiver: str = "WAREHOUSE"
+    version: Word = "004010"
+    functional: Word = "OW"
+    transaction: Word = "940"
+    sender_qualifier: Word = "ZZ"
+    sender: Word = "BRAND"
+    receiver_qualifier: Word = "ZZ"
+    receiver: Word = "WAREHOUSE"
     usage: Literal["P", "T"] = "P"
-    element: str = "*"
-    component: str = ">"
-    segment: str = "~"
+    element: Word = "*"
+    component: Word = ">"
+    segment: Word = "~"
 
 
 class RowOrder(Spec):
@@ -188,8 +212,8 @@ class RowOrder(Spec):
     """
 
     adjacent: bool = False
-    sorted_by: str | None = None
-    tied_by: tuple[str, ...] = ()
+    sorted_by: Word | None = None
+    tied_by: Words = ()
     follow: bool = False
 
 
@@ -197,8 +221,9 @@ class Format(Spec):
     """A format. ``records`` is what layouts with types of row declare, and X12; the others declare ``fields``.
 
     ``defaults`` are paths that a partner's file has no field for although every order needs them, and what is read
-    instead: a text, ``=PATH`` the value of another path, ``#`` the position of the line. What the order holds there is
-    lost by agreement, as with ``drops``. ``direction`` read: the format cannot be written. ``status`` unverified:
+    instead: a text, ``=PATH`` the value of another path, ``#`` the position of the line. Where the order was sold,
+    when, and under which ids is lost by agreement then, as with ``drops``; an order with another value elsewhere is
+    not written. ``direction`` read: the format cannot be written. ``status`` unverified:
     nobody could try it against the partner's system. ``uncounted``: why the partner's file has no count of an order's
     lines. ``wrapper``: the bytes are packed. ``max_orders``: how many orders
     a file may hold at the most, ``max_lines`` how many lines an order. ``notes``: what both sides must know beyond the
@@ -206,31 +231,31 @@ class Format(Spec):
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    version: Annotated[str, StringConstraints(min_length=1)]
-    title: str
+    version: Name
+    title: Prose
     record: Literal["order"] = "order"
     kind: Literal["delimited", "fixed-width", "json-lines", "json", "xml", "x12"]
     layout: Literal["line", "first-line", "header-detail", "two-files", "nested"]
     encoding: Literal["utf-8", "utf-8-sig", "cp1252", "iso-8859-1", "ascii"] = "utf-8"
     newline: Literal["lf", "crlf", "cr"] = "crlf"
-    file_name: str
-    drops: tuple[str, ...] = ()
-    defaults: dict[str, str] = {}
+    file_name: Word
+    drops: Words = ()
+    defaults: Terms = {}
     direction: Literal["both", "read"] = "both"
     status: Literal["verified", "unverified"] = "verified"
-    uncounted: str | None = None
+    uncounted: Prose | None = None
     wrapper: Literal["gzip", "zip"] | None = None
-    max_orders: Annotated[int, Info(ge=1)] | None = None
-    max_lines: Annotated[int, Info(ge=1)] | None = None
-    notes: tuple[str, ...] = ()
+    max_orders: Amount | None = None
+    max_lines: Amount | None = None
+    notes: Annotated[tuple[Prose, ...], Info(max_length=100)] = ()
     row_order: RowOrder = RowOrder()
     delimited: Delimited = Delimited()
     fixed_width: FixedWidth | None = None
     json_terms: Json = Info(default=Json(), alias="json")
     xml: Xml = Xml()
     x12: X12 = X12()
-    fields: tuple[Field, ...] = ()
-    records: tuple[RecordSpec, ...] = ()
+    fields: Annotated[tuple[Field, ...], Info(max_length=500)] = ()
+    records: Annotated[tuple[RecordSpec, ...], Info(max_length=100)] = ()
 
     @cached_property
     def rows(self) -> tuple[RecordSpec, ...]:
@@ -268,7 +293,8 @@ class Format(Spec):
     def lost(self) -> tuple[str, ...]:
         """The paths whose values a file of this format does not keep, by agreement."""
         coarse = (field.path for field in self.all_fields if field.coarse and field.path)
-        return (*self.drops, *self.defaults, *dict.fromkeys(coarse))
+        replaced = (path for path in self.defaults if path in REPLACED)
+        return (*self.drops, *replaced, *dict.fromkeys(coarse))
 
     @cached_property
     def once(self) -> tuple[str, ...]:

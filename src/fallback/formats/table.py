@@ -97,7 +97,10 @@ class _Reader:
             else:
                 take(item)
         self.settle()
-        self.adopt_orphans()
+        if self.shape.format.uncounted:
+            self.refuse_orphans()
+        else:
+            self.adopt_orphans()
         self.refuse_headless()
         codes = {finding.code for finding in self.findings}
         if codes & {"quote-unclosed", "file-cut"} or (self.shape.trailer_type >= 0 and self.trailer is None):
@@ -201,6 +204,17 @@ class _Reader:
             self.orphans.append((tuple(row.cells[index] for _, index in self.references), row, owner))
         else:
             owner.rows.append(row)
+
+    def refuse_orphans(self) -> None:
+        """Where no order counts its lines, the one that a damaged row came from would be whole without it."""
+        told: dict[tuple[str, ...], Fault] = {}
+        for reference, row, above in self.orphans:
+            assert above.header is not None
+            expected = f"detail rows of the order in line {above.header.line}"
+            fault = Fault("line-orphan", row.line, row.record, found="a detail row of another order", expected=expected)
+            told.setdefault(reference, fault)
+        for fault in told.values():
+            self.refuse(fault)
 
     def adopt_orphans(self) -> None:
         """A detail row in the wrong place poisons the order that it names; that order has lost a row.

@@ -20,7 +20,7 @@ from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.fixed_width import fits
 from fallback.formats.kinds.rows import Tree
 from fallback.formats.shape import Column, RowShape, Shape
-from fallback.formats.spec import Field, Format
+from fallback.formats.spec import REPLACED, Field, Format
 from fallback.formats.wrapper import pack
 from fallback.records.judge import judge
 from fallback.records.order import Order
@@ -65,7 +65,7 @@ class _Desk:
     @cached_property
     def uncarried(self) -> tuple[tuple[str, PathInfo], ...]:
         """The paths that must be empty in every order, since neither a field nor ``drops`` knows them."""
-        known = self.format.carried | set(self.format.lost)
+        known = self.format.carried | set(self.format.lost) | set(self.format.defaults)
         return tuple((path, info) for path, info in PATHS.items() if path not in known and not info.required)
 
 
@@ -109,7 +109,12 @@ def write(
     names = [_name(order, as_read, desk) for order, as_read in zip(orders, carried, strict=True)]
     times = Counter(names)
     for order, as_read, name in zip(orders, carried, names, strict=True):
-        problems = [*_not_carried(order, desk), *_beyond(order, fmt), *_defaulted(order, as_read, desk)]
+        problems = [
+            *_not_carried(order, desk),
+            *_beyond(order, fmt),
+            *_changed(order, as_read, fmt),
+            *_defaulted(order, as_read, desk),
+        ]
         if times[name] > 1:
             problems.append(_alike(order, desk))
         made = list(make(order, desk, problems))
@@ -168,6 +173,24 @@ def _not_carried(order: Order, desk: _Desk) -> Iterator[Finding]:
                     path=path,
                     found=f"a value for {path}",
                     expected=f"a field of {desk.format.name} for it, or {path} under drops",
+                )
+
+
+def _changed(order: Order, as_read: Order, fmt: Format) -> Iterator[Finding]:
+    """Values that a default would make others: only what the format gives up by agreement may read back so."""
+    for path, text in fmt.defaults.items():
+        if path in REPLACED:
+            continue
+        wanted = f"the value of {text[1:]}" if text.startswith("=") else quote(text)
+        for index, (own, read) in enumerate(zip(values_of(order, path), values_of(as_read, path), strict=True)):
+            if own != read:
+                yield Finding(
+                    "value-not-carried",
+                    order=order.order_number,
+                    order_line=order.lines[index].line_number if PATHS[path].level == "line" else None,
+                    path=path,
+                    found=f"no value for {path}" if own is None else f"another value for {path}",
+                    expected=f"{wanted}, as which every file of {fmt.name} is read",
                 )
 
 

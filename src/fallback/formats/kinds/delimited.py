@@ -172,10 +172,11 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 def _header(first: _Record, fmt: Format) -> tuple[list[str] | None, list[Fault]]:
     """The names of the columns, or None with what is wrong. One cause is one fault."""
     expected = _titles(fmt)
+    agreed = frozenset(expected)
     optional = {title for title, field in zip(expected, fmt.fields, strict=True) if field.optional}
     cells = _cells(first, fmt)
-    known = [name for name in cells or () if name in expected]
-    extra = [name for name in cells or () if name not in expected]
+    known = [name for name in cells or () if name in agreed]
+    extra = [name for name in cells or () if name not in agreed]
     if not known and (other := _other_delimiter(first.text, expected, fmt)):
         return None, [other]
     if cells is None:

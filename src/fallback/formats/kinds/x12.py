@@ -126,6 +126,7 @@ class _Interchange:
         self.group: _Segment | None = None
         self.opened: _Segment | None = None
         self.inner: list[_Segment] = []
+        self.controls: set[str] = set()
         self.groups = self.transactions = self.number = 0
 
     def read(self, segments: Iterator[_Segment]) -> Iterator[Row | Fault]:
@@ -157,6 +158,7 @@ class _Interchange:
             if self.group is not None:
                 yield _wrong(segment, "GS before the GE of the group", "GE")
             self.group, self.groups, self.transactions = segment, self.groups + 1, 0
+            self.controls.clear()
             if segment.element(1) != expected:
                 yield _wrong(segment, f"GS01 {quote(segment.element(1), 6)}", expected)
         elif tag == "ST":
@@ -196,6 +198,10 @@ class _Interchange:
         if closing.element(2) != opened.element(2):
             control = quote(opened.element(2), 12)
             return self.torn(opened, closing, f"SE02 {quote(closing.element(2), 12)}", f"ST02 {control}")
+        if opened.element(2) in self.controls:
+            found = f"ST02 {quote(opened.element(2), 12)} for the second time"
+            return self.torn(opened, opened, found, "a number of its own for each transaction of the group")
+        self.controls.add(opened.element(2))
         return Row(0, _tree(self.inner, self.terms, self.group), opened.line, self.number)
 
     def torn(self, opened: _Segment, at: _Segment, found: str, expected: str) -> Fault:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.sax import SAXException, SAXParseException
-from xml.sax.handler import ContentHandler, feature_namespaces
+from xml.sax.handler import ContentHandler, LexicalHandler, feature_namespaces, property_lexical_handler
 from xml.sax.saxutils import escape, quoteattr
 
 from fallback.findings import quote
@@ -40,6 +40,7 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     parser.forbid_dtd = True
     parser.setFeature(feature_namespaces, True)
     parser.setContentHandler(handler)
+    parser.setProperty(property_lexical_handler, handler)
     handler.setDocumentLocator(parser)  # feeding a parser does not tell it
     try:
         for at in range(0, len(body), _PIECE):
@@ -83,7 +84,7 @@ def _encoding_fault(declared: re.Match[str] | None, text: str, fmt: Format) -> F
     )
 
 
-class _Handler(ContentHandler):
+class _Handler(ContentHandler, LexicalHandler):
     """Collects the values of each order element by their paths. One use, one document."""
 
     def __init__(self, fmt: Format) -> None:
@@ -174,6 +175,14 @@ class _Handler(ContentHandler):
 
     def characters(self, content: str) -> None:
         self.text.append(content)
+
+    def comment(self, content: str) -> None:  # noqa: ARG002 - the names of SAX
+        """One programmer's reader takes the text on both sides of it, another's the first part only."""
+        if (path := "/".join(self.path)) in self.leaves:
+            self.note(f"a comment in {path[:80]}")
+
+    def processingInstruction(self, target: str, data: str) -> None:  # noqa: ARG002, N802 - the names of SAX
+        self.comment(data)
 
     def stray(self) -> None:
         """The text since the last tag belongs to no value."""
