@@ -130,10 +130,9 @@ def test_a_file_that_was_cut_between_two_orders_is_refused(fmt: Format) -> None:
     assert validate(short, format=fmt, name="f").verdict == "accepted"
     report = checked(fmt=fmt, data=short)
     assert (report.verdict, codes(report), report.orders) == ("rejected", ["file-size-differs"], ())
-    assert report.diagnosis == (
-        f"the upload broke off: {len(short):,} of {len(write(fmt, ORDERS).data):,} bytes arrived. "
-        "Ask for it to be sent again, as it is.",
-    )
+    [one] = report.diagnosis
+    assert (one.name, one.confidence) == ("upload-cut", "certain")
+    assert one.sentence == f"the upload broke off: {len(short):,} of {len(write(fmt, ORDERS).data):,} bytes arrived"
     assert {entry.codes for entry in report.rejected} == {("file-refused",)}
     assert [entry.key for entry in report.rejected] == [TERMS.key(order) for order in ORDERS[:3]]
 
@@ -479,19 +478,19 @@ def test_numbers_that_no_machine_can_hold_are_refused() -> None:
 
 def test_the_marks_of_a_spreadsheet_are_named() -> None:
     data = write(CSV, ORDERS).data
-    for bad, words in (
-        (data.replace(b"555000000100", b"5.55E+12,", 1).replace(b",,", b",", 1), "scientific notation in line 2"),
-        (data.replace(b",", b";"), "separated otherwise than agreed"),
-        (b"\xef\xbb\xbf" + data, "begins with a byte order mark"),
+    for bad, name, words in (
+        (data.replace(b"5550000001001", b"5.55E+12", 1), "spreadsheet-saved", "scientific notation in OrderId, line 2"),
+        (data.replace(b",", b";"), "delimiter-other", "separated by semicolons"),
+        (b"\xef\xbb\xbf" + data, "editor-saved", "begins with a byte order mark"),
     ):
         report = validate(bad, format=CSV, name="f")
-        assert any(words in text and text.startswith("saved by a spreadsheet program") for text in report.diagnosis)
+        assert [one.name for one in report.diagnosis] == [name] and words in report.diagnosis[0].sentence
 
 
 def test_an_error_page_instead_of_the_file_is_told() -> None:
     report = validate(b"<!doctype html>\n<html><body>502 Bad Gateway</body></html>\n", format=CSV, name="f")
     assert report.verdict == "rejected"
-    assert "a web page or XML, not the file" in report.diagnosis[0]
+    assert [one.name for one in report.diagnosis] == ["error-page"]
 
 
 def test_a_good_file_is_not_diagnosed() -> None:

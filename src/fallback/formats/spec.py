@@ -237,7 +237,9 @@ class Format(Spec):
         return tuple(row.tag for row in self.records) if self.layout == "two-files" else ("orders",)
 
     def part(self, role: str) -> Format:
-        """One file of a pair as a format of its own: a row an order, or a row a line."""
+        """One file of a pair as a format of its own: a row an order, or a row a line. A single file is the format."""
+        if self.layout != "two-files":
+            return self
         said = {name: getattr(self, name) for name in type(self).model_fields}
         fields = next(row.fields for row in self.records if row.tag == role)
         return Format(**said | {"layout": "line", "fields": fields, "records": ()})
