@@ -208,42 +208,71 @@ def _example(code: str) -> str:
 
 def _formats() -> str:
     formats = [load_format(name) for name in shipped()]
-    head = ("format", "kind", "layout", "delimiter", "encoding", "header", "dates", "trailer", "drops")
-    rows = [(*_facts(fmt), _longest(fmt, "lines.sku"), _longest(fmt, "order_number")) for fmt in formats]
+    head = (
+        "format", "kind", "layout", "delimiter", "encoding", "header", "dates", "longest SKU", "longest order number",
+        "says how many lines", "trailer", "direction", "status", "does not carry",
+    )  # fmt: skip
     return "\n\n".join(
         [
             "# Formats",
             _prose("""The layouts that are shipped. `fallback formats show FORMAT` prints the page behind a link,
-                `fallback formats sample FORMAT` a valid file."""),
-            table((*head, "longest SKU", "longest order number"), rows),
+                `fallback formats sample FORMAT` a valid file, `fallback formats scope FORMAT --as html` the sheet that
+                a contract can attach. Those whose names begin with `order-` are our own, one for every layout and kind;
+                the others are partners'. Unverified: nobody could try it against the partner's system."""),
+            table(head, [_facts(fmt) for fmt in formats]),
             "\n".join(f"- {fmt.name}: {fmt.title}." for fmt in formats),
+            _prose("""What a format does not carry is lost by agreement; an order with another value that it has no
+                field for is refused when it is written. Where a file does not say how many lines an order has, only
+                its manifest proves them: without it a lost row would make a smaller order, and the report says
+                `uncounted`."""),
             _prose("""A format of your own is one such `format.toml`; `fallback formats check` tells what is wrong with
-                it, and the agreement names it by its path."""),
+                it, and the agreement names it by its path. `fallback formats new` makes a draft of a partner's sample
+                file, `fallback formats diff` says what a change of a format breaks."""),
         ]
     )
 
 
 def _facts(fmt: Format) -> tuple[str, ...]:
-    names = {",": "comma", "|": "pipe", ";": "semicolon", "\t": "tab"}
     cells = fmt.delimited if fmt.kind == "delimited" else None
+    dates = {one: None for field in fmt.all_fields for one in field.dates}
     return (
         f"[{fmt.name}](formats/{fmt.name}.md)",
         fmt.kind,
         fmt.layout,
-        names.get(cells.delimiter, cells.delimiter) if cells else "none",
+        _delimiter(fmt),
         fmt.encoding,
         cells.header if cells else "none",
-        ", ".join(sorted({field.date for field in fmt.all_fields if field.date})) or "none",
-        "yes" if any(row.trailer for row in fmt.rows) else "no",
-        ", ".join(f"`{path}`" for path in fmt.drops) or "nothing",
+        ", ".join(f"`{one}`" for one in dates) or "none",
+        _longest(fmt, "lines.sku"),
+        _longest(fmt, "order_number"),
+        "no" if "order_lines" not in fmt.carried else "yes",
+        _trailer(fmt),
+        "read only" if fmt.direction == "read" else "both",
+        fmt.status,
+        ", ".join(f"`{path}`" for path in fmt.lost) or "nothing",
     )
+
+
+def _delimiter(fmt: Format) -> str:
+    if fmt.kind == "x12":
+        return "read from ISA"
+    if fmt.kind != "delimited":
+        return "none"
+    return {",": "comma", "|": "pipe", ";": "semicolon", "\t": "tab"}[fmt.delimited.delimiter]
+
+
+def _trailer(fmt: Format) -> str:
+    """What at the end of a file, or at its beginning, says how much it holds."""
+    counts = {"json": fmt.json_terms.count, "xml": fmt.xml.count, "x12": "SE, GE and IEA"}.get(fmt.kind)
+    rows = [field.name for row in fmt.rows if row.trailer for field in row.fields if field.path]
+    return ", ".join(rows) or counts or "none"
 
 
 def _longest(fmt: Format, path: str) -> str:
     field = next((one for one in fmt.all_fields if one.path == path), None)
     if field is None:
         return "not carried"
-    return str(field.max_length or _limits(path).get("maxLength", "any"))
+    return str(field.longest or _limits(path).get("maxLength", "any"))
 
 
 _LEVELS: dict[str, type[BaseModel]] = {"": Order, "ship_to.": ShipTo, "lines.": Line}

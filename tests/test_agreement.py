@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 
 from brand_kit import make_agreement
-from fallback.agreement import DEFAULT_KEY, Agreement, load_agreement
+from fallback.agreement import Agreement, load_agreement
 from fallback.errors import FallbackError
+from fallback.records.keys import DEFAULT_KEY
 from fallback.records.order import Order
 from fallback.records.sample import sample_orders
 from support.strategies import orders
@@ -130,6 +131,11 @@ WRONG: list[tuple[str, str, str]] = [
     ("time = 14:00:00", 'time = "14:00Z"', "cutoffs[0].time: a wall-clock time such as 14:00; its zone"),
     ('window = "PT60M"', 'window = "an hour"', "cutoffs[0].window is a duration such as PT60M or P15D"),
     ('window = "PT60M"', 'window = "PT0M"', "cutoffs[0].window: longer than nothing, such as PT60M"),
+    ('window = "PT60M"', 'window = "P999999999D"', "cutoffs[0].window: between nothing and ten years"),
+    ('limit = "PT15M"', 'limit = "-PT15M"', "commitments.load.limit: between nothing and ten years"),
+    ('kind = "folder"', 'kind = "folder"\nin = "../live"', "delivery.primary.in: the name of a folder, without .."),
+    ('kind = "folder"', 'kind = "folder"\nout = ""', "delivery.primary.out: the name of a folder, without .."),
+    ('kind = "folder"', 'kind = "folder"\nin = "x/"\nout = "x"', "delivery.primary.out: another folder than in"),
     ('window = "PT60M"', "days = []", "cutoffs[0].days is empty"),
     ('window = "PT60M"', 'days = ["monday"]', "cutoffs[0].days[0] may be 'mon', 'tue'"),
     ('window = "PT60M"', "min_orders = 0", "cutoffs[0].min_orders is 1 or more"),

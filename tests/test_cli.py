@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -380,12 +381,45 @@ def test_a_format_that_does_not_carry_the_key_is_refused(night: Night) -> None:
     fields = shipped_one.read_text("utf-8").split("[[fields]]\n")
     kept = [field for field in fields if not field.startswith('name = "Group"')]
     assert len(kept) == len(fields) - 1
+    own = "[[fields]]\n".join(kept).replace("drops = []", 'drops = ["group"]', 1)
     for folder in (night.acme, night.northdock):
-        (folder / "own.toml").write_text("[[fields]]\n".join(kept), "utf-8")
+        (folder / "own.toml").write_text(own, "utf-8")
     night.change_terms('orders = "order-lines-csv"', 'orders = "own.toml"')
     for done in (night.brand("check"), night.export(), night.warehouse("check")):
         assert (done.code, done.err.splitlines()[-2].partition(":")[0]) == (3, "key-not-carried")
         assert "group, which the format" in done.err
+
+
+def test_a_group_that_a_format_refuses_is_none_in_every_key(night: Night) -> None:
+    """Without a column for it, part of a split order is refused: what a file holds are whole orders, of group 0."""
+    shipped_one = Path(__file__).parents[1] / "formats" / "order-lines-csv" / "format.toml"
+    fields = shipped_one.read_text("utf-8").split("[[fields]]\n")
+    own = "[[fields]]\n".join(field for field in fields if not field.startswith('name = "Group"'))
+    for folder in (night.acme, night.northdock):
+        (folder / "own.toml").write_text(own, "utf-8")
+    night.change_terms('orders = "order-lines-csv"', 'orders = "own.toml"')
+    done = night.warehouse("validate", night.exported())
+    assert (done.code, "accepted: 4 orders" in done.out) == (0, True), done.text
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if load_format(name).status == "unverified"])
+def test_an_agreement_on_a_partners_format_exports_once_its_codes_are_agreed(name: str, tmp_path: Path) -> None:
+    made = fallback(*INIT_BRAND, "--format", name, folder=tmp_path)
+    fmt = load_format(name)
+    if fmt.direction == "read":
+        assert (made.code, "format-read-only" in made.err) == (3, True), made.text
+        return
+    assert made.code == 0, made.text
+    night = Night(tmp_path)
+    if fmt.codes:
+        assert f"agree on [codes] before the first export: {', '.join(sorted(fmt.codes))}" in made.err
+        assert night.brand("check").out.count("codes.") == len(fmt.codes)
+        assert "[codes]" in night.export().err
+    terms = night.acme / "agreement.toml"
+    terms.write_text(re.sub(r'(?m)^# (\w+) = ""', r'\1 = "C1"', terms.read_text("utf-8")), "utf-8")
+    assert fallback(*INIT_WAREHOUSE, folder=tmp_path).code == 0
+    done = night.warehouse("validate", night.exported())
+    assert (done.code, "accepted" in done.out) == (0, True), done.text
 
 
 def test_a_brand_that_takes_the_warehouses_agreement_gets_its_maps(tmp_path: Path) -> None:
@@ -455,6 +489,16 @@ def test_check_finds_gaps_and_a_review_that_is_due(night: Night) -> None:
     }
 
 
+def test_check_finds_terms_that_cannot_be_meant(night: Night) -> None:
+    night.change_terms("effective_from = ", "effective_from = 2398-01-01 # ")
+    night.change_terms('org = "northdock"', 'org = "acme"')
+    (night.acme / "local.toml").unlink()
+    done = night.brand("check")
+    assert done.code == 1
+    for gap in ("effective_from: found 2398-01-01", "parties.warehouse.org: ", "local.toml: found none"):
+        assert gap in done.out
+
+
 def test_check_reads_the_maps_of_the_brand(night: Night) -> None:
     (night.acme / "sku-map.csv").write_text("from,to\nA,1\nA,2\n", "utf-8")
     done = night.brand("check")
@@ -471,6 +515,23 @@ def unmap(night: Night) -> None:
     rows = (night.acme / "sku-map.csv").read_text("utf-8").splitlines(keepends=True)
     kept = [row for row in rows if not row.startswith(f"{sku},")]
     (night.acme / "sku-map.csv").write_text("".join(kept), "utf-8")
+
+
+def test_status_does_not_name_a_file_where_it_is_not(night: Night) -> None:
+    done = night.brand("export", "sample-orders.json", "--integration", "paused", "--confirmed-by", "J", "--out", "out")
+    assert done.code == 0
+    (file,) = (night.acme / "out").glob("*.csv")
+    assert night.brand("status").out.endswith(f"next: fallback send DIR/{file.name}\n")
+
+
+def test_what_is_answered_is_not_sent_again(night: Night) -> None:
+    file = night.exported()
+    night.brand("send", file)
+    night.warehouse("receive", "--person", "S. Lead")
+    night.brand("collect")
+    done = night.brand("send", file)
+    assert (done.code, done.err.partition(":")[0]) == (7, "order-in-flight")
+    assert "its receipt says processed" in done.err and "wait for" not in done.err
 
 
 def test_an_order_that_is_refused_does_not_hold_back_the_others(night: Night) -> None:
@@ -643,6 +704,11 @@ def test_an_item_list_is_held_against_the_file(night: Night) -> None:
     items = night.base / "items.txt"
     items.write_text("TEE-BLK-M\nTEE-BLK-L\nMUG-11OZ\nCAP-RED\nSOCK-42\n0012\n", "utf-8")
     assert night.brand("validate", file, "--skus", items).code == 0
+    items.write_bytes(b"\xef\xbb\xbf" + items.read_bytes())  # a list that an editor has saved
+    assert night.brand("validate", file, "--skus", items).code == 0
+    items.write_text("# none\n", "utf-8")
+    done = night.brand("validate", file, "--skus", items)
+    assert (done.code, "there is no entry in it" in done.err) == (3, True)
     items.write_text("TEE-BLK-M\n", "utf-8")
     done = night.brand("validate", file, "--skus", items)
     assert done.code == 1
@@ -849,6 +915,15 @@ def test_an_error_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert done.stderr.startswith("file-unreadable: nix.csv")
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """What runs in the background, as a job of CI may, has the signal ignored, and so has what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     started = subprocess.Popen(
         (*FALLBACK, "init", "own"),

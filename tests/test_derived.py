@@ -17,18 +17,27 @@ import pytest
 
 from fallback.errors import FallbackError
 from fallback.findings import CATALOGUE, Finding
+from fallback.formats.cells import CellError
+from fallback.formats.check import cell_problem
+from fallback.formats.defaults import as_carried
 from fallback.formats.kinds import kind_of
+from fallback.formats.kinds.envelope import Envelope
+from fallback.formats.kinds.rows import Tree
 from fallback.formats.library import load_format, shipped
 from fallback.formats.read import ReadFile, read
-from fallback.formats.shape import Column, shape_of
-from fallback.formats.spec import Field, Format, mistakes
+from fallback.formats.shape import Column, Shape, shape_of
+from fallback.formats.soundness import mistakes
+from fallback.formats.spec import Field, Format
 from fallback.formats.write import write
-from fallback.records.order import Line, Order, Property, ShipTo
+from fallback.records.judge import judge
+from fallback.records.order import CHECKED_LINE, CHECKED_ORDER, Line, Order, Property, ShipTo
 from fallback.records.paths import PATHS
 from fallback.render.text import finding_text
 from support.strategies import variant
 
 CSV, PSV, JSONL = (load_format(f"order-{name}") for name in ("lines-csv", "header-detail-psv", "jsonl"))
+FIRST, PAIR, XML, JSON = (load_format(f"order-{name}") for name in ("first-line-csv", "two-files-csv", "xml", "json"))
+PLAIN = (CSV, PSV, JSONL, FIRST, PAIR, XML, JSON)
 
 NAME = "Zebulon Kanarienvogel"
 AT = datetime(2026, 11, 23, 14, tzinfo=UTC)
@@ -50,6 +59,42 @@ def full_order(number: str = "1001") -> Order:
         ),
         service="STD", carrier="UPSN", instructions="Ring", gift_message="Yours", lines=(line,),
     )  # fmt: skip
+
+
+def order_for(fmt: Format, number: str = "1001") -> Order:
+    """The full order as a file of the format gives it back: what it carries, in the partner's own forms."""
+    order = full_order(number)
+    for path, info in PATHS.items():
+        if path not in fmt.carried and not info.required:
+            order = _changed(order, path, info.default)
+    fields = {field.path: field for field in fmt.all_fields}
+    if cell_problem(fields["order_number"], order.order_number):
+        order = _changed(order, "order_number", number)
+    if fields["service"].allowed:
+        order = _changed(order, "service", fields["service"].allowed[0])
+    carried = as_carried(order, fmt)
+    assert isinstance(judge(carried.model_dump()), Order)
+    return carried
+
+
+def _key(order: Order) -> str:
+    return f"{order.brand}:{order.order_id}"
+
+
+def parts_of(fmt: Format, *orders: Order) -> dict[str, bytes]:
+    made = write(fmt, orders[: fmt.max_orders], codes=CODES, key=_key)
+    assert made.findings == ()
+    return dict(made.parts)
+
+
+_two: dict[int, dict[str, bytes]] = {}
+
+
+def two_orders(fmt: Format) -> dict[str, bytes]:
+    """A file of two orders, written once for all cases of a format."""
+    if id(fmt) not in _two:
+        _two[id(fmt)] = parts_of(fmt, order_for(fmt), order_for(fmt, "1002"))
+    return dict(_two[id(fmt)])
 
 
 PRIVATE = (NAME, "Kanarienvogel", "Canary Street", "617 555", "canary@example.com")
@@ -75,6 +120,7 @@ def assert_plain(findings: Iterable[Finding]) -> None:
 @dataclass(frozen=True)
 class Case:
     fmt: Format
+    shape: Shape
     row: int
     column: Column
 
@@ -82,14 +128,29 @@ class Case:
     def name(self) -> str:
         return f"{self.fmt.name}-{self.fmt.rows[self.row].tag or 'row'}-{self.column.field.name}"
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether the row of a line repeats what its order's row says."""
+        return bool(self.fmt.rows[self.row].repeats and self.column.field.path and not self.column.of_line)
+
+    def holds(self, text: str) -> bool:
+        """Whether the text can stand in the field at all."""
+        try:
+            text.encode(self.fmt.encoding)
+        except UnicodeEncodeError:
+            return False
+        width = self.column.field.width
+        return width is None or len(text) <= width
+
 
 def cases(*formats: Format) -> list[Case]:
     return [
-        Case(fmt, row, column)
-        for fmt in formats
-        for row, shape in enumerate(shape_of(fmt).rows)
-        for column in shape.columns
-        if not shape.spec.trailer
+        Case(shape.format, shape, index, column)
+        for shape in map(shape_of, formats)
+        for index, row in enumerate(shape.rows)
+        for column in row.columns
+        if not row.spec.trailer and not column.field.unused and not column.field.qualifier
+        if not column.field.again  # tried with the field whose value it repeats
     ]
 
 
@@ -98,45 +159,83 @@ def without_closing_row(fmt: Format) -> Format:
     return variant(fmt, {"records": [row.model_dump() for row in fmt.records if not row.trailer]})
 
 
-SHIPPED = cases(*(without_closing_row(load_format(name)) for name in shipped()))
+# A format that is only read has no writing to begin with; what it refuses is tried by hand, beside its golden file.
+WRITABLE = [fmt for fmt in map(load_format, shipped()) if fmt.direction != "read"]
+CODES = {code: "0042" for fmt in WRITABLE for code in fmt.codes}
+SHIPPED = cases(*map(without_closing_row, WRITABLE))
+NESTED = ("json-lines", "json")
 
 
-def with_text(case: Case, text: Any) -> bytes:
-    """A file of two orders; in the first one, the field holds this text, or in JSON this value.
+def with_text(case: Case, text: Any) -> dict[str, bytes]:
+    """A file of two orders, or as many as one holds; in the first, the field holds this text, or in JSON this value.
 
-    A detail row that repeats the field holds it too, as a sender would write it.
+    Wherever else the order's own value stands, it stands so too, as a sender would write it.
     """
     fmt = case.fmt
-    rows = list(_rows(fmt, write(fmt, [full_order(), full_order("1002")]).data))
-    at = next(index for index, (row_type, _) in enumerate(rows) if row_type == case.row)
-    _, cells = rows[at]
-    if fmt.kind == "json-lines":
-        _set(cells, case.column.field.name.split("."), text)
+    parts = two_orders(fmt)
+    for index, role in enumerate(fmt.roles):
+        part, content = fmt.part(role), parts[role].decode(fmt.encoding)
+        rows = [(item.type, item.cells) for item in kind_of(fmt).read(content, part)]
+        for at in _of_the_first_order(rows):
+            for column in _same(case, index if len(fmt.roles) > 1 else rows[at][0]):
+                if fmt.kind == "fixed-width":
+                    content = _in_columns(content, at, column, text)
+                else:
+                    _put(rows[at][1], column, text)
+        if fmt.kind != "fixed-width":
+            for _, cells in rows if fmt.kind == "x12" else ():
+                _put_constants(cells, case, text)
+            content = "".join(kind_of(fmt).write(rows, part, Envelope()))
+        parts[role] = content.encode(fmt.encoding)
+    return parts
+
+
+def _of_the_first_order(rows: list[tuple[int, Any]]) -> list[int]:
+    """Where its rows are: each order has one line, so that of each type it is the first."""
+    return list({row_type: index for index, (row_type, _) in reversed(list(enumerate(rows)))}.values())
+
+
+def _same(case: Case, row_type: int) -> list[Column]:
+    """The columns of a row that hold the value of the case: itself, and those that repeat what the order's row says."""
+    rows = (case.shape.rows[row_type],) if case.fmt.tabular else case.shape.rows
+    columns = [column for row in rows for column in row.columns]
+    field = case.column.field
+    if case.is_reference or field.path is None or field.part:
+        return [
+            c for c in columns if c.field is field and row_type in (case.row, 0 if not case.fmt.tabular else case.row)
+        ]
+    return [column for column in columns if column.field.path == field.path]
+
+
+def _put(cells: Any, column: Column, text: Any) -> None:
+    if isinstance(cells, Tree):
+        (cells.lines[0] if column.of_line else cells.order)[column.field.name] = text or None
+    elif isinstance(cells, dict):
+        _set(cells, column.field.name.split("."), text)
     else:
-        for index in _same_order(case, rows, at):
-            repeated = next(
-                c for c in shape_of(fmt).rows[rows[index][0]].columns if c.field.path == case.column.field.path
-            )
-            rows[index][1][repeated.index] = text
-    return "".join(kind_of(fmt).write(rows, fmt)).encode(fmt.encoding)
+        cells[column.index] = text
 
 
-def _same_order(case: Case, rows: list[tuple[int, Any]], at: int) -> list[int]:
-    """The rows that repeat the field of the row ``at``, itself included."""
-    repeating = [
-        index
-        for index, row in enumerate(shape_of(case.fmt).rows)
-        if any(column.field.path == case.column.field.path for column in row.columns)
-    ]
-    if case.column.of_line or case.row or not case.fmt.records:
-        return [at]
-    end = next((index for index in range(at + 1, len(rows)) if rows[index][0] == case.row), len(rows))
-    return [at, *(index for index in range(at + 1, end) if rows[index][0] in repeating)]
+def _put_constants(tree: Tree, case: Case, text: Any) -> None:
+    """What reading does not hand on: the segments' own constants, the one that is tried otherwise."""
+    for row in case.fmt.rows:
+        for field in row.fields:
+            value = text if field is case.column.field else field.constant
+            for target in tree.lines if row.repeats else [tree.order]:
+                if field.constant is not None:
+                    target[field.name] = value or None
 
 
-def _rows(fmt: Format, data: bytes) -> Iterable[tuple[int, Any]]:
-    for item in kind_of(fmt).read(data.decode(fmt.encoding), fmt):
-        yield item.type, item.cells
+def _in_columns(content: str, at: int, column: Column, text: str) -> str:
+    """A text at its columns in one of the rows, padded as a sender would."""
+    begin, end = (int(number) for number in re.findall("[0-9]+", column.at))
+    field, newline = column.field, "\n"
+    lines = content.split(newline)
+    padded = (
+        text.rjust(end - begin + 1, field.pad) if field.justify == "right" and text else text.ljust(end - begin + 1)
+    )
+    lines[at] = lines[at][: begin - 1] + padded + lines[at][end:]
+    return newline.join(lines)
 
 
 def _set(content: Any, parts: list[str], value: Any) -> None:
@@ -145,24 +244,30 @@ def _set(content: Any, parts: list[str], value: Any) -> None:
     content[parts[-1]] = value
 
 
-def content_of(case: Case, text: Any) -> ReadFile:
-    return read(case.fmt, with_text(case, text), name="file")
+def content_of(case: Case, text: Any, **more: Any) -> ReadFile:
+    return read(case.fmt, with_text(case, text), name="file", defaults={"brand": "acme"}, **more)
+
+
+def findings_of(content: ReadFile) -> list[Finding]:
+    return [*content.findings, *(finding for one in content.orders for finding in one.findings)]
 
 
 def assert_refused(case: Case, content: ReadFile, *codes: str) -> None:
     """The first order is refused for one of these reasons, with one finding; the second one is read."""
-    findings = [*content.findings, *(finding for one in content.orders for finding in one.findings)]
+    findings = findings_of(content)
+    if case.column.field.width is not None:
+        codes = (*codes, "value-malformed")  # it does not stand in its columns as it should
     assert {finding.code for finding in findings} <= set(codes), [f.code for f in findings]
     assert len(findings) == 1, findings
     assert content.orders[0].order is None
     assert_plain(findings)
-    if not content.findings:
+    if not content.findings and case.fmt.max_orders != 1:
         assert findings[0].order is not None
-        assert content.orders[-1].order == full_order("1002")
+        assert content.orders[-1].order == order_for(case.fmt, "1002")
 
 
-REFERENCES = {(case.fmt.name, case.row, case.column.index) for case in SHIPPED if case.row and not case.column.of_line}
-OWN = [case for case in SHIPPED if (case.fmt.name, case.row, case.column.index) not in REFERENCES]
+REFERENCES = [case for case in SHIPPED if case.is_reference]
+OWN = [case for case in SHIPPED if not case.is_reference]
 IDENTITY = ("brand", "platform", "order_id", "order_number", "group")
 
 
@@ -171,10 +276,23 @@ def params(some: Iterable[Case]) -> Any:
 
 
 def nothing(case: Case) -> Any:
-    return None if case.fmt.kind == "json-lines" else ""
+    return None if case.fmt.kind in NESTED else ""
 
 
-@params(case for case in OWN if case.column.field.required)
+def defaulted(case: Case) -> bool:
+    return case.column.field.default is not None or case.column.field.default_from is not None
+
+
+# A blank constant of X12 says nothing, another one refuses the order: partners leave out what the constant would say.
+REQUIRED = [
+    case
+    for case in OWN
+    if case.column.field.required and case.column.stand_in is None and not defaulted(case)
+    if case.fmt.kind != "x12" or case.column.field.constant is None
+]
+
+
+@params(REQUIRED)
 def test_a_required_value_that_is_absent_is_named(case: Case) -> None:
     content = content_of(case, nothing(case))
     assert_refused(case, content, "value-missing")
@@ -182,42 +300,63 @@ def test_a_required_value_that_is_absent_is_named(case: Case) -> None:
     assert (finding.found, finding.field) == ("nothing", case.column.field.name)
 
 
-@params(case for case in OWN if not case.column.field.required and case.column.field.path != "currency")
+def checked(case: Case) -> bool:
+    """Whether the check digits of the order cover it: then it is no less a change to take it away."""
+    paths = {*CHECKED_ORDER, *(f"lines.{name}" for name in CHECKED_LINE)}
+    return "order_check" in case.fmt.carried and case.column.field.path in paths
+
+
+OPTIONAL = [case for case in OWN if not case.column.field.required and case.column.field.path != "currency"]
+
+
+@params(case for case in OPTIONAL if checked(case))
+def test_a_checked_value_that_is_absent_is_noticed(case: Case) -> None:
+    assert_refused(case, content_of(case, nothing(case)), "check-differs")
+
+
+@params(case for case in OPTIONAL if not checked(case))
 def test_an_optional_value_may_be_absent(case: Case) -> None:
     content = content_of(case, nothing(case))
     assert content.findings == ()
-    assert [one.findings for one in content.orders] == [(), ()]
+    assert {one.findings for one in content.orders} == {()}
     assert content.orders[0].order is not None
 
 
 def too_long(case: Case) -> Any:
     most = case.column.field.max_length or 10**4
-    return 10**most if case.fmt.kind == "json-lines" and case.column.whole else "1" * (most + 1)
+    return 10**most if case.fmt.kind in NESTED and case.column.whole else "1" * (most + 1)
 
 
 @params(case for case in OWN if case.column.field.max_length)
 def test_a_value_longer_than_its_field_is_refused_in_reading(case: Case) -> None:
     content = content_of(case, too_long(case))
-    in_list = case.fmt.kind == "json-lines" and case.column.keys == ("properties",)
+    in_list = case.fmt.kind in NESTED and case.column.keys == ("properties",)
     assert_refused(case, content, "properties-invalid" if in_list else "value-too-long")
 
 
 LONG_TEXT = [
-    case for case in OWN if case.column.field.max_length and case.column.info and case.column.info.kind == "text"
+    case
+    for case in OWN
+    if case.column.field.longest and case.column.info and case.column.info.kind == "text"
+    if not case.column.field.pattern and not case.column.field.allowed
 ]
 
 
 @params(LONG_TEXT)
 def test_a_value_longer_than_its_field_is_refused_in_writing(case: Case) -> None:
-    order, path = full_order(), str(case.column.field.path)
-    most = case.column.field.max_length
+    fmt, path = case.fmt, str(case.column.field.path)
+    order, other = order_for(fmt), order_for(fmt, "1002")
+    most = case.column.field.longest
     assert most is not None
     for length, good in ((most, True), (most + 1, False)):
         long = _changed(order, path, "x" * length)
-        made = write(case.fmt, [long, full_order("1002")])
-        assert made.orders == ((long, full_order("1002")) if good else (full_order("1002"),))
-        assert [(f.code, f.path, f.expected) for f in made.findings] == (
-            [] if good else [("value-too-long", path, f"at most {most:,} characters")]
+        if fmt.defaults and isinstance(judge(as_carried(long, fmt).model_dump()), list):
+            continue  # longer than a record allows, too
+        some = [long, other][: fmt.max_orders]
+        made = write(fmt, some, codes=CODES, key=_key)
+        assert set(made.orders) == set(some if good else some[1:])
+        assert {(f.code, f.path, f.expected) for f in made.findings} == (
+            set() if good else {("value-too-long", path, f"at most {most:,} characters")}
         )
         assert_plain(made.findings)
 
@@ -250,7 +389,17 @@ BAD_DATES = {
 @params(case for case in OWN if case.column.info and case.column.info.kind == "instant")
 def test_an_instant_in_another_form_is_refused(case: Case) -> None:
     for text, code in BAD_DATES.items():
-        assert_refused(case, content_of(case, text), code)
+        own = case.column.field.date == "iso8601"
+        if case.holds(text) and (own or not reads(case, text)):
+            assert_refused(case, content_of(case, text), *([code] if own else ["date-invalid", "value-too-long"]))
+
+
+def reads(case: Case, text: str) -> bool:
+    try:
+        case.column.read(text)
+    except CellError:
+        return False
+    return True
 
 
 @params(case for case in OWN if case.column.info and case.column.info.kind == "day")
@@ -262,19 +411,23 @@ def test_a_day_in_another_form_is_refused(case: Case) -> None:
 @params(case for case in OWN if case.column.whole)
 def test_a_number_in_another_form_is_refused(case: Case) -> None:
     bad: tuple[Any, ...] = ("-1", "1.5", "1,0", "1_0", " 7", "007", "1e3", "0x1", "+5", "٣", "one")
-    if case.fmt.kind == "json-lines":
+    if case.fmt.kind in NESTED:
         bad = (1.5, "7", True, [7], {"n": 7}, -1)
+    elif case.column.field.pad == "0":
+        bad = tuple(text for text in bad if text != "007")  # as it is written there
     for value in bad:
-        codes = ("value-too-long", "number-invalid", "number-out-of-range")
-        assert_refused(case, content_of(case, value), *codes)
-    if case.column.field.path != "order_lines":
-        assert_refused(case, content_of(case, 0 if case.fmt.kind == "json-lines" else "0"), "number-out-of-range")
+        if case.fmt.kind in NESTED or case.holds(value):
+            codes = ("value-too-long", "number-invalid", "number-out-of-range")
+            assert_refused(case, content_of(case, value), *codes)
+    if case.column.info is not None:
+        assert_refused(case, content_of(case, 0 if case.fmt.kind in NESTED else "0"), "number-out-of-range")
 
 
 @params(case for case in OWN if case.column.info and case.column.info.kind == "money")
 def test_an_amount_in_another_form_is_refused(case: Case) -> None:
     for text in ("19,90", "-1", "1e3", "€5", "1.2345678", ".5", "5.", "01.00", "1 000", "NaN"):
-        assert_refused(case, content_of(case, text), "money-invalid")
+        if case.holds(text):
+            assert_refused(case, content_of(case, text), "money-invalid")
 
 
 @params(case for case in OWN if case.column.info and case.column.info.kind == "text")
@@ -284,49 +437,58 @@ def test_text_that_cannot_be_printed_is_refused(case: Case) -> None:
     plain |= {"lines.origin_country": "country-unknown", "lines.uom": "value-malformed"}
     plain |= {"lines.hs_code": "value-malformed"}
     for text, code in (("a\x1bb", "control-character"), ("a\u202eb", "bidi-character"), (" a", "white-space")):
+        if not case.holds(text) or (case.fmt.kind == "xml" and code == "control-character"):
+            continue  # no file has it: it is refused as a whole
+        if case.column.field.part and code == "white-space":
+            continue  # within the whole text it is none
         content = content_of(case, text)
-        codes = {finding.code for one in content.orders for finding in one.findings}
-        assert codes & {plain.get(path, code), "value-too-long"}, codes
+        codes = {finding.code for finding in findings_of(content)}
+        assert codes & {plain.get(path, code), "value-too-long", "value-malformed", "value-not-allowed"}, codes
         assert content.orders[0].order is None
-        assert_plain(finding for one in content.orders for finding in one.findings)
+        assert_plain(findings_of(content))
 
 
-@params(case for case in SHIPPED if (case.fmt.name, case.row, case.column.index) in REFERENCES)
+@params(REFERENCES)
 def test_a_detail_row_that_names_another_order_is_refused(case: Case) -> None:
     content = content_of(case, "9")
-    (finding,) = content.orders[0].findings
-    assert finding.code == "line-orphan" and content.orders[0].order is None
-    assert_plain([finding])
+    findings = findings_of(content)
+    assert [finding.code for finding in findings][-1:] == ["line-orphan"] or case.fmt.layout == "two-files"
+    # The order has no line then: counted, or missing where nothing counts them.
+    assert {one.code for one in findings} <= {"line-orphan", "line-count", "order-fields-differ", "value-missing"}
+    assert content.orders[0].order is None
+    assert_plain(findings)
 
 
 @params(case for case in OWN if case.column.private)
 def test_a_customer_s_value_is_told_only_where_it_was_asked_for(case: Case) -> None:
-    bad = f"{NAME}\x07"
-    hidden = content_of(case, bad)
-    shown = read(case.fmt, with_text(case, bad), name="file", show_values=True)
+    bad = f" {NAME}" if case.fmt.kind == "xml" else f"{NAME}\x07"  # which no XML can hold
+    hidden, shown = content_of(case, bad), content_of(case, bad, show_values=True)
     if case.column.keys == ("properties",):
         assert_refused(case, hidden, "properties-invalid")
         return
-    assert_plain(finding for one in hidden.orders for finding in one.findings)
-    told = "".join(finding_text(finding) for one in shown.orders for finding in one.findings)
-    assert NAME in told or "value-too-long" in told
+    assert hidden.orders[0].order is None
+    assert_plain(findings_of(hidden))
+    told = "".join(finding_text(finding) for finding in findings_of(shown))
+    assert NAME in told or "value-too-long" in told or case.column.field.width is not None
 
 
-@pytest.mark.parametrize("value", [NAME, "canary@example.com", "+1 617 555 0101", "+16175550101", "12 Canary Street"])
-@params(case for case in OWN if case.fmt.kind != "json-lines" and case.column.field.path not in IDENTITY)
-def test_a_person_s_value_that_has_moved_into_another_column_is_not_told(case: Case, value: str) -> None:
-    content = content_of(case, value)
-    told = "".join(finding_text(f) for one in content.orders for f in one.findings)
-    told += "".join(one.number for one in content.orders)
-    assert value not in told
+PERSONS = (NAME, "canary@example.com", "+1 617 555 0101", "12 Canary Street")
 
 
-@pytest.mark.parametrize("value", [NAME, "canary@example.com", "+1 617 555 0101", "12 Canary Street"])
+@params(case for case in OWN if case.fmt.kind not in NESTED and case.column.field.path not in IDENTITY)
+def test_a_person_s_value_that_has_moved_into_another_column_is_not_told(case: Case) -> None:
+    for value in (*PERSONS, "+16175550101"):
+        content = content_of(case, value)
+        told = "".join(map(finding_text, findings_of(content)))
+        assert value not in told + "".join(one.number for one in content.orders)
+
+
 @params(case for case in OWN if case.column.field.path in IDENTITY)
-def test_a_person_s_value_does_not_name_an_order(case: Case, value: str) -> None:
-    content = content_of(case, value)
-    told = "".join(finding_text(f) for one in content.orders for f in one.findings)
-    assert value not in told + "".join(one.number for one in content.orders)
+def test_a_person_s_value_does_not_name_an_order(case: Case) -> None:
+    for value in PERSONS:
+        content = content_of(case, value)
+        told = "".join(map(finding_text, findings_of(content)))
+        assert value not in told + "".join(one.number for one in content.orders)
 
 
 # --- rules that no shipped format has: the same cases from declarations that have them
@@ -342,8 +504,8 @@ def ruled(base: Format, path: str, **rules: Any) -> Format:
     return fmt
 
 
-RULED = [ruled(base, "service", allowed=("STD", "EXP")) for base in (CSV, PSV, JSONL)]
-PATTERNED = [ruled(base, "lines.sku", pattern="[0-9]{4}|[A-Z]+-[A-Z0-9.-]+") for base in (CSV, PSV, JSONL)]
+RULED = [ruled(base, "service", allowed=("STD", "EXP")) for base in PLAIN]
+PATTERNED = [ruled(base, "lines.sku", pattern="[0-9]{4}|[A-Z]+-[A-Z0-9.-]+") for base in PLAIN]
 
 
 @pytest.mark.parametrize("fmt", RULED, ids=lambda fmt: fmt.name)
@@ -375,19 +537,19 @@ FIXED = (
 )
 
 
-@pytest.mark.parametrize("base", [CSV, PSV, JSONL], ids=lambda fmt: fmt.name)
+@pytest.mark.parametrize("base", PLAIN, ids=lambda fmt: fmt.name)
 def test_constants_and_codes_are_held_against_what_was_agreed(base: Format) -> None:
     content = base.model_dump()
     row = content["records"][0] if content["records"] else content
     row["fields"] = [*row["fields"], *FIXED]
     fmt = Format.model_validate(content)
     assert mistakes(fmt) == []
-    data = write(fmt, [full_order()], codes={"site": "EAST"}).data
+    data = write(fmt, [full_order()], codes={"site": "EAST"}).parts
     assert read(fmt, data, codes={"site": "EAST"}).orders[0].order == full_order()
     assert read(fmt, data).orders[0].order == full_order()  # without an agreement a code may be any
     (finding,) = read(fmt, data, codes={"site": "WEST"}).orders[0].findings
     assert (finding.code, finding.field, finding.found, finding.expected) == ("value-wrong", "Site", '"EAST"', '"WEST"')
-    (finding,) = read(fmt, data.replace(b"SO", b"RT")).orders[0].findings
+    (finding,) = read(fmt, {role: part.replace(b"SO", b"RT") for role, part in data.items()}).orders[0].findings
     assert (finding.code, finding.field, finding.found) == ("value-wrong", "Kind", '"RT"')
     with pytest.raises(FallbackError) as error:
         write(fmt, [full_order()])
@@ -428,7 +590,7 @@ def test_a_key_that_the_file_carries_needs_an_agreement() -> None:
     assert error.value.code == "agreement-invalid" and "key" in error.value.message
 
 
-@pytest.mark.parametrize("base", [CSV, PSV, JSONL], ids=lambda fmt: fmt.name)
+@pytest.mark.parametrize("base", PLAIN, ids=lambda fmt: fmt.name)
 def test_a_value_that_no_field_carries_refuses_the_order_unless_it_was_agreed_to_drop_it(base: Format) -> None:
     for path, info in PATHS.items():
         if info.required or path == "currency":

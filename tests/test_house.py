@@ -34,6 +34,7 @@ ROOMS = (
     "documents",
     "toml",
     "files",
+    "database",
     "render",
     "formats",
     "platforms",

@@ -504,20 +504,24 @@ def test_what_cannot_be_used_is_said_plainly(tmp_path: Path) -> None:
     assert "no such file or directory" in unusable(tmp_path / "none" / "outbox.sqlite")
     assert "is a directory" in unusable(tmp_path)
     (tmp_path / "text").write_text("not a database, and long enough to be looked at as one" * 40)
-    assert "the file is not an outbox" in unusable(tmp_path / "text")
-    for name, statement in {"other": "CREATE TABLE other (n)", "older": "PRAGMA user_version = 1"}.items():
+    assert "is no outbox" in unusable(tmp_path / "text")
+    open_outbox(tmp_path / "older").close()
+    for name, statement in {
+        "other": "CREATE TABLE other (n)",
+        "older": "UPDATE schema_version SET version = 1",
+    }.items():
         other = sqlite3.connect(tmp_path / name)
         other.execute(statement)
         other.commit()
         other.close()
-    assert "its version is 0" in unusable(tmp_path / "other")
-    assert "its version is 1" in unusable(tmp_path / "older")
+    assert "is no outbox" in unusable(tmp_path / "other")
+    assert "is of version 1; this program writes version 2" in unusable(tmp_path / "older")
 
 
 def test_another_program_that_writes_is_waited_for_and_then_named(outbox: Outbox) -> None:
     other = sqlite3.connect(outbox.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    assert "another program is using it" in unusable(outbox.path)
+    assert "is locked by another program" in unusable(outbox.path)
     other.close()
 
 

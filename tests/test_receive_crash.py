@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
+from fallback import database
 from fallback.delivery.folder import FolderDrop
 from fallback.delivery.memory import MemoryDrop
 from fallback.documents.receipt import Receipt
 from fallback.records.order import Order, fingerprint
-from fallback.warehouse import tables
 from fallback.warehouse.inbox import Received, receive
 from fallback.warehouse.ledger import Claim
 from fallback.warehouse.loading import load_from_integration
@@ -38,13 +38,13 @@ FOLDERS = ("in", "out", "work", "done", "bad")
 def _process_dies_and_the_machine_does_not(monkeypatch):
     """What is killed here is a process: what it has written is there. Waiting for the disk would prove nothing more."""
     monkeypatch.setattr("os.fsync", lambda handle: None)
-    real = tables._connected
+    real = database._connected
 
     def connected(connection, record):
         real(connection, record)
         connection.execute("PRAGMA synchronous = OFF")
 
-    monkeypatch.setattr(tables, "_connected", connected)
+    monkeypatch.setattr(database, "_connected", connected)
 
 
 class Killed(BaseException):

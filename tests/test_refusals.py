@@ -19,7 +19,8 @@ from fallback.documents.manifest import Manifest
 from fallback.documents.report import Report
 from fallback.errors import FallbackError
 from fallback.formats.library import load_format
-from fallback.formats.spec import Format, mistakes
+from fallback.formats.soundness import mistakes
+from fallback.formats.spec import Format
 from fallback.formats.write import Written, write
 from fallback.records.order import Order
 from fallback.records.sample import sample_orders
@@ -104,7 +105,7 @@ def test_a_file_that_reads_otherwise_than_it_was_meant_is_not_made(
 ) -> None:
     def careless(*given: Any, **named: Any) -> Written:
         written = write(*given, **named)
-        return Written(written.data.replace(b",EA,", b",CS,", 1), written.orders, written.findings)
+        return Written({"orders": written.data.replace(b",EA,", b",CS,", 1)}, written.orders, written.findings)
 
     monkeypatch.setattr("fallback.brand.outgoing.write", careless)
     with pytest.raises(FallbackError) as refused:
@@ -289,7 +290,8 @@ def test_a_key_that_a_file_cannot_give_is_refused_before_anything_is_made(tmp_pa
     (tmp_path / "own").mkdir()
     text = (Path(__file__).parents[1] / "formats" / "order-jsonl" / "format.toml").read_text()
     start = text.index('[[fields]]\nname = "group"')
-    (tmp_path / "own" / "format.toml").write_text(text[:start] + text[text.index("[[fields]]", start + 5) :])
+    without = text[:start] + text[text.index("[[fields]]", start + 5) :]
+    (tmp_path / "own" / "format.toml").write_text(without.replace("drops = []", 'drops = ["group"]', 1))
     agreement = terms(tmp_path, format={"orders": "own/format.toml"})
     with pytest.raises(FallbackError) as refused:
         agreement.open_format()

@@ -40,7 +40,7 @@ from fallback.errors import FallbackError, Refused, WrongUse
 from fallback.findings import CATALOGUE, Finding, Place
 from fallback.records.order import Order
 from fallback.render import words
-from fallback.render.html import bar, journal_html, receipt_html, report_html
+from fallback.render.html import bar, journal_html, receipt_html, report_html, sheet_html
 from fallback.render.json import document_json
 from fallback.render.text import (
     error_text,
@@ -191,7 +191,12 @@ PAGES: dict[str, Callable[[str], str]] = {
     "journal of a failed drill": lambda text: journal_html(make_journal(text, broken=True)),
     "receipt": lambda text: receipt_html(make_receipt(text, state="drill")),
     "report": lambda text: report_html(make_report(text)),
+    "scope sheet": lambda text: sheet_html(
+        text, text, "ab" * 32, [("cells", text)], [dict.fromkeys(SHEET, text)], [text]
+    ),
 }
+SHEET = ("record", "rows", "place", "name", "meaning", "path", "required", "type", "length", "values", "example",
+         "source")  # fmt: skip
 
 
 # --- findings and errors

@@ -29,7 +29,7 @@ from fallback.formats.write import write
 from fallback.records.sample import sample_orders
 from fallback.validation import screen, validate
 from support import soak
-from support.damages import KINDS, Sheet, damaged, kind_damaged, sheet_of
+from support.sheet_damages import KINDS, Sheet, damaged, kind_damaged, sheet_of
 
 pytest.importorskip("pyarrow", reason="the screen needs the extra `frame`")
 

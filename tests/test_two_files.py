@@ -16,13 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brand_kit import make_receipt
 from cli_kit import fallback
+from fallback.brand.outbox import open_outbox
 from fallback.delivery.folder import FolderDrop
 from fallback.delivery.memory import MemoryDrop
 from fallback.delivery.server import Account, LoopbackServer
 from fallback.documents.base import Counts
 from fallback.documents.manifest import DeclaredOrder, FileEntry, Manifest, hash_total
-from fallback.errors import FallbackError, WrongUse
+from fallback.errors import FallbackError, Refused, WrongUse
 from fallback.findings import Finding
 from fallback.formats.library import load_format
 from fallback.formats.pair import names_of
@@ -149,6 +151,13 @@ def test_half_a_pair_is_one_finding_about_the_whole_file(there: str, absent: str
 def test_bytes_alone_are_half_a_pair() -> None:
     content = read(PAIR, parts_of(sample())["orders"], name="x")
     assert said(content) == [("part-missing", None, "x lines", 0)]
+
+
+@pytest.mark.parametrize("name", [None, "whatever.csv"])
+def test_a_name_that_the_format_would_not_give_is_that_of_half_a_pair(name: str | None) -> None:
+    report = validate(parts_of(sample())["orders"], format=PAIR, name=name)
+    assert [(one.code, one.place.file) for one in report.findings] == [("part-missing", f"{name or ''} lines".strip())]
+    assert report.orders == ()
 
 
 def test_swapped_files_are_told_by_their_headers() -> None:
@@ -296,8 +305,8 @@ def test_two_orders_under_one_number_cannot_be_told_apart() -> None:
     assert mistakes(fmt) == []
     orders = sample(3)
     assert good(read(fmt, write(fmt, orders).parts)) == orders
-    orders[1] = orders[1].model_copy(update={"order_number": "#1001"})
-    content = read(fmt, write(fmt, orders).parts, name=NAMES)
+    apart = write(fmt, orders).parts
+    content = read(fmt, {role: part.replace(b"#1002", b"#1001") for role, part in apart.items()}, name=NAMES)
     assert said(content) == [("line-orphan", "#1001", "O.csv", 2), ("line-orphan", "#1001", "O.csv", 3)]
     assert good(content) == orders[2:]
 
@@ -620,11 +629,10 @@ def test_from_the_payload_to_a_receipt_for_every_order(sides: Sides) -> None:
     assert len(sides.manifests()) == 1, "what is accepted is not exported again"
 
 
-def test_damaged_lines_on_the_drop_refuse_the_whole(tmp_path: Path) -> None:
-    sides = pair_sides(tmp_path)
+def test_damaged_lines_on_the_drop_refuse_the_whole(sides: Sides) -> None:
     manifest, first, other = export_pair(sides)
     assert sides.run("brand", "send", f"outgoing/{first.name}") == 0
-    there = tmp_path / "served" / "in" / other.name
+    there = sides.brand.parent / "served" / "in" / other.name
     there.write_bytes(without(there.read_bytes(), 2))
     assert sides.run("warehouse", "receive") == 1
     assert sides.run("brand", "collect") == 1
@@ -634,6 +642,40 @@ def test_damaged_lines_on_the_drop_refuse_the_whole(tmp_path: Path) -> None:
     assert ("file-size-differs", other.name) in [(reason.code, reason.file) for reason in receipt.reasons]
     assert served(sides, "bad") == sorted([first.name, other.name, manifest.name])
     assert sides.loaded() == []
+
+
+@pytest.mark.parametrize("late", ["orders", "lines"])
+def test_half_a_pair_on_the_drop_is_left_there_until_the_other_comes(sides: Sides, late: str) -> None:
+    manifest, first, other = export_pair(sides)
+    assert sides.run("brand", "send", f"outgoing/{first.name}") == 0
+    absent = sides.brand.parent / "served" / "in" / {"orders": first, "lines": other}[late].name
+    absent.rename(absent.parent.parent / absent.name)
+    assert sides.run("warehouse", "receive") == 0, "its manifest came first, it may still be on its way"
+    assert served(sides, "in") == sorted({first.name, other.name, manifest.name} - {absent.name})
+    assert (served(sides, "work"), sides.processed(), sides.loaded()) == ([], [], [])
+    assert sides.run("brand", "collect") == 4
+    (absent.parent.parent / absent.name).rename(absent)
+    assert sides.run("warehouse", "receive") == 0
+    assert sides.run("brand", "collect") == 0
+    assert len(set(sides.loaded())) == len(sides.loaded()) == 4
+
+
+def test_the_answer_for_the_pair_that_was_sent_is_not_overruled_by_one_for_other_lines(tmp_path: Path) -> None:
+    """The orders file may be the same to the byte: the bytes of a pair are those of both."""
+    pair = make_pair(make_orders(1), agreement=AGREEMENT)
+    sent, (key,) = pair.manifest, [order.key for order in pair.manifest.orders]
+    answer = make_receipt(sent, "accepted")
+    answer = answer.model_copy(update={"file": answer.file.model_copy(update={"sha256": sent.sha256})})
+    damaged = make_receipt(sent, "rejected", number=2, resend="as-is", supersedes=answer.receipt_id)
+    assert damaged.file.sha256 == sent.files[0].sha256 != sent.sha256
+    with open_outbox(tmp_path / "outbox.sqlite") as outbox:
+        outbox.register_export(sent)
+        outbox.begin_sending(sent.file_id, AT)
+        assert outbox.record_receipt(answer)
+        with pytest.raises(Refused) as refused:
+            outbox.record_receipt(damaged)
+        assert refused.value.code == "receipt-foreign"
+        assert outbox.answers("live") == {key: "accepted"}
 
 
 def test_a_changed_half_is_not_sent(tmp_path: Path) -> None:

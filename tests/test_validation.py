@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fallback.documents.manifest import Manifest
 from fallback.documents.report import Report
 from fallback.errors import FallbackError, WrongUse
 from fallback.findings import Finding
-from fallback.formats.library import load_format, shipped
+from fallback.formats.library import load_format
 from fallback.formats.spec import Format
 from fallback.formats.write import write
 from fallback.records.order import Line, Order
@@ -27,12 +27,24 @@ from fallback.render.html import report_html
 from fallback.render.json import document_json
 from fallback.render.text import report_text
 from fallback.validation import validate
-from support.make_formats import extension
-from support.sent import AT, manifest_of
+from support.sent import (
+    AT,
+    CANARY,
+    FORMATS,
+    SECRETS,
+    WRITTEN,
+    Parts,
+    canaries,
+    manifest_of,
+    name_of,
+    sent,
+    separators,
+    unprintable,
+)
 from support.soak import times
 
 CSV, PSV, JSONL = (load_format(f"order-{name}") for name in ("lines-csv", "header-detail-psv", "jsonl"))
-FORMATS = [load_format(name) for name in shipped()]
+SEVERAL = [fmt for fmt in WRITTEN if fmt.max_orders != 1]  # of a file of one order nothing is left when it is cut
 FILE = "ACME_ORDERS_20261123T140000Z_000001.csv"
 TERMS = make_agreement()
 ORDERS = sample_orders(5, at=AT)
@@ -67,15 +79,19 @@ def checked(
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_a_good_file_is_accepted_with_its_orders_and_keys(fmt: Format) -> None:
-    report = checked(fmt=fmt)
+    file = sent(fmt.name)
+    report = file.proven()
     assert (report.verdict, report.exit_code, report.findings, report.rejected) == ("accepted", 0, (), ())
-    assert list(report.orders) == ORDERS
-    assert list(report.keys) == [TERMS.key(order) for order in ORDERS]
+    assert (report.file, report.orders) == (name_of(fmt), file.orders)
+    assert list(report.keys) == [file.agreement.key(order) for order in file.orders]
+    assert (report.sha256, report.bytes) == (file.manifest.sha256, file.manifest.size)
     document = report.document()
     assert document["schema"] == "fallback.report/1"
+    number = len(file.orders)
+    assert number >= (fmt.max_orders or 5)
     assert document["counts"] == {
-        "records": report.records, "orders": 5, "accepted": 5, "rejected": 0,
-        "lines": sum(len(order.lines) for order in ORDERS), "units": sum(order.units for order in ORDERS),
+        "records": report.records, "orders": number, "accepted": number, "rejected": 0,
+        "lines": sum(len(order.lines) for order in file.orders), "units": sum(order.units for order in file.orders),
     }  # fmt: skip
 
 
@@ -124,17 +140,33 @@ def test_other_bytes_of_the_same_size_are_refused() -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+def test_a_format_without_counts_is_not_trusted_without_a_manifest(fmt: Format) -> None:
+    file = sent(fmt.name)
+    uncounted = ["uncounted"] if fmt.uncounted else []
+    alone = file.plain()
+    assert (codes(alone), alone.exit_code) == (uncounted, 0)
+    assert ("Without its manifest the file cannot be proven" in report_text(alone)) == bool(uncounted)
+    agreed = validate(file.parts, agreement=file.agreement, format=fmt, name=file.name)
+    assert codes(agreed) == ["manifest-absent", *uncounted]
+
+
+@pytest.mark.parametrize("fmt", SEVERAL, ids=lambda fmt: fmt.name)
 def test_a_file_that_was_cut_between_two_orders_is_refused(fmt: Format) -> None:
-    """Nothing of the file itself is damaged: only the manifest knows."""
-    short = write(fmt, ORDERS[:3]).data
-    assert validate(short, format=fmt, name="f").verdict == "accepted"
-    report = checked(fmt=fmt, data=short)
-    assert (report.verdict, codes(report), report.orders) == ("rejected", ["file-size-differs"], ())
-    [one] = report.diagnosis
-    assert (one.name, one.confidence) == ("upload-cut", "certain")
-    assert one.sentence == f"the upload broke off: {len(short):,} of {len(write(fmt, ORDERS).data):,} bytes arrived"
+    """Nothing of the file itself is damaged, its own totals neither: only the manifest knows."""
+    file = sent(fmt.name)
+    short = file.holding(file.orders[:3])
+    alone = file.plain(short.parts)
+    assert (alone.verdict, len(alone.orders)) == ("accepted", 3)
+    report = file.proven(short.parts)
+    assert (report.verdict, report.orders) == ("rejected", ())
+    assert codes(report) == ["file-size-differs"] * len(fmt.roles)
+    assert [one.name for one in report.diagnosis] == ["upload-cut"] * len(fmt.roles)
+    assert [one.sentence for one in report.diagnosis] == [
+        f"the upload broke off: {len(part):,} of {len(file.parts[role]):,} bytes arrived"
+        for role, part in short.parts.items()
+    ]
     assert {entry.codes for entry in report.rejected} == {("file-refused",)}
-    assert [entry.key for entry in report.rejected] == [TERMS.key(order) for order in ORDERS[:3]]
+    assert [entry.key for entry in report.rejected] == [file.agreement.key(order) for order in file.orders[:3]]
 
 
 def test_the_manifest_of_another_file_is_refused() -> None:
@@ -329,30 +361,22 @@ def test_many_unknown_skus_take_no_time_to_speak_of() -> None:
 
 @pytest.mark.parametrize("fmt", [PSV, JSONL], ids=lambda fmt: fmt.name)
 def test_no_copy_of_an_order_is_loaded(fmt: Format) -> None:
-    report = validate(write(fmt, [*ORDERS, ORDERS[1]]).data, format=fmt, name="f")
+    file = sent(fmt.name)
+    report = file.plain(file.with_copy(1, file.orders[1].ship_to.name))
     assert codes(report) == ["order-doubled"]
     assert [order.order_id for order in report.orders] == [o.order_id for o in ORDERS if o != ORDERS[1]]
     assert [entry.codes for entry in report.rejected] == [("order-doubled",)] * 2
 
 
-@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+@pytest.mark.parametrize("fmt", SEVERAL, ids=lambda fmt: fmt.name)
 def test_a_damaged_copy_takes_the_good_one_with_it(fmt: Format) -> None:
-    """Which of the two was meant cannot be known, be one of them without a city."""
-    ship_to = ORDERS[1].ship_to.model_copy(update={"city": "x" * 61})
-    other = ORDERS[1].model_copy(update={"ship_to": ship_to})
-    wide = Format.model_validate(fmt.model_dump() | _wider(fmt))
-    data = write(wide, [*ORDERS, other]).data
-    report = validate(data, format=fmt, name="f")
-    assert ORDERS[1].order_id not in [order.order_id for order in report.orders]
-    assert len(report.orders) in (0, 4)
-
-
-def _wider(fmt: Format) -> dict[str, Any]:
-    content = fmt.model_dump()
-    for row in content["records"] or [content]:
-        for field in row["fields"]:
-            field["max_length"] = None
-    return {"fields": content["fields"], "records": content["records"]}
+    """Which of the two was meant cannot be known, be one of them to a name that nobody can print."""
+    file = sent(fmt.name)
+    good = file.orders[1]
+    report = file.plain(unprintable(fmt, file.with_copy(1, CANARY["ship_to.name"])))
+    assert report.findings
+    assert good.order_id not in [order.order_id for order in report.orders]
+    assert len(report.orders) in (0, len(file.orders) - 1)
 
 
 # --- places, order and number of findings
@@ -384,6 +408,15 @@ def test_findings_are_sorted_by_place_whatever_finds_them() -> None:
     assert places == sorted(places) and len(set(codes(report))) > 2
 
 
+def test_orders_in_another_order_than_agreed_are_told_and_loaded() -> None:
+    file = sent("spherewms-ord")
+    free = file.fmt.model_copy(update={"row_order": file.fmt.row_order.model_copy(update={"sorted_by": None})})
+    data = write(free, file.orders[::-1], codes=file.agreement.codes).data
+    report = file.plain({"orders": data})
+    assert (codes(report), report.exit_code, len(report.orders)) == (["rows-unsorted"], 0, len(file.orders))
+    assert report.findings[0].found == "order 2 before order 1, by order_number"
+
+
 def test_a_row_of_a_million_characters_is_one_finding() -> None:
     data = write(CSV, ORDERS).data
     for cell in (b"x" * 1_000_000, b'"' + b"x, " * 333_333 + b'"', b'"' + b'""' * 500_000 + b'"'):
@@ -397,17 +430,24 @@ def test_a_row_of_a_million_characters_is_one_finding() -> None:
     assert (codes(report), len(report.orders)) == (["value-too-long"], 4)
 
 
+RUBBISH = (
+    b"[" * 100_000, b'{"a":' * 50_000, b'"' * 99_999, b'","' * 50_000, b'"\n' * 50_001, b"\n" * 50_000,
+    b"," * 100_000, b"|" * 100_000, b"9" * 100_000, b'{"quantity":' + b"9" * 5000 + b"}", b"\xef\xbb\xbf" * 9,
+    b"<a>" * 50_000, b"~" * 100_000, b"*" * 100_000, b"ISA*" * 30_000, b" " * 100_000, b"&#9;" * 30_000,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_what_looks_deep_or_long_breaks_nothing(fmt: Format) -> None:
-    head = write(fmt, ORDERS).data
-    for rubbish in (
-        b"[" * 100_000, b'{"a":' * 50_000, b'"' * 99_999, b'","' * 50_000, b'"\n' * 50_001, b"\n" * 50_000,
-        b"," * 100_000, b"|" * 100_000, b"9" * 100_000, b'{"quantity":' + b"9" * 5000 + b"}", b"\xef\xbb\xbf" * 9,
-    ):  # fmt: skip
-        for data in (rubbish, rubbish + b"\n", head + rubbish + b"\n"):
-            report = validate(data, format=fmt, name="f")
-            assert report.findings
-            assert [order for order in report.orders if order not in ORDERS] == []
+    file = sent(fmt.name)
+    whole = [file.known(order) for order in file.orders]
+    for role in fmt.roles:
+        for rubbish in RUBBISH:
+            for data in (rubbish, rubbish + b"\n", file.parts[role] + rubbish + b"\n"):
+                report = file.plain({**file.parts, role: data})
+                # White space after a document is no part of it.
+                assert report.findings or (not rubbish.strip() and list(report.orders) == whole)
+                assert [order for order in report.orders if order not in whole] == []
 
 
 def test_many_damaged_rows_are_read_in_one_go() -> None:
@@ -487,6 +527,25 @@ def test_the_marks_of_a_spreadsheet_are_named() -> None:
         assert [one.name for one in report.diagnosis] == [name] and words in report.diagnosis[0].sentence
 
 
+@pytest.mark.parametrize("wrapper", [None, "gzip", "zip"])
+def test_an_identifier_that_has_lost_its_digits_is_found_in_a_packed_file_too(wrapper: str | None) -> None:
+    fmt = Format.model_validate(CSV.model_dump() | {"wrapper": wrapper})
+    lost = ORDERS[0].model_copy(update={"order_id": "5.55E+12"})
+    report = validate(write(fmt, [lost, *ORDERS[1:]]).data, format=fmt, name="f")
+    assert (codes(report), list(report.orders)) == (["scientific-notation"], ORDERS[1:])
+
+
+@pytest.mark.parametrize("wrapper", ["gzip", "zip"])
+def test_a_packed_file_that_is_not_whole_is_refused(wrapper: str) -> None:
+    fmt = Format.model_validate(CSV.model_dump() | {"wrapper": wrapper})
+    packed = write(fmt, ORDERS).data
+    middle = len(packed) // 2
+    turned = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
+    for bad in (write(CSV, ORDERS).data, packed[:-1], packed[:middle], packed + packed, turned, b"PK", b"\x1f\x8b"):
+        report = validate(bad, format=fmt, name="f")
+        assert (codes(report), report.verdict, report.orders) == (["wrapper-wrong"], "rejected", ())
+
+
 def test_an_error_page_instead_of_the_file_is_told() -> None:
     report = validate(b"<!doctype html>\n<html><body>502 Bad Gateway</body></html>\n", format=CSV, name="f")
     assert report.verdict == "rejected"
@@ -500,36 +559,22 @@ def test_a_good_file_is_not_diagnosed() -> None:
 
 # --- privacy
 
-CANARY = {
-    "name": "Zebulon Kanarienvogel",
-    "address1": "77 Canary Wharf Lane",
-    "address2": "Nest Eleven",
-    "city": "Vogelstadt",
-    "postal_code": "C4N 4RY",
-    "phone": "+44 1632 960555",
-    "email": "zebulon@canary.example",
-}
-SECRETS = [
-    *CANARY.values(),
-    "Kanarienvogel",
-    "1632 960555",
-    "canary.example",
-    "under the yellow mat",
-    "happy birthday Zeb",
-]
 
-
-def canaries(count: int = 4) -> list[Order]:
-    return [
-        order.model_copy(
-            update={
-                "ship_to": order.ship_to.model_copy(update=CANARY),
-                "instructions": "under the yellow mat\nthen ring",
-                "gift_message": "happy birthday Zeb",
-            }
-        )
-        for order in sample_orders(count, at=AT)
-    ]
+def changed(file: Parts, sign: bytes, most: int) -> Iterator[Parts]:
+    """The file without a sign here, or with one more; and with the rest of the row moved to one side, as wide as it
+    was. At as many places as are wanted."""
+    for role, data in file.items():
+        places = [at for at in range(len(data)) if data.startswith(sign, at)]
+        for at in places[:: max(1, len(places) // most)]:
+            end = data.find(b"\n", at)
+            rest = data[at + 1 : end]
+            for other in (
+                data[at + 1 :],
+                sign + data[at:],
+                rest + sign + data[end:],
+                sign + data[at : end - 1] + data[end:],
+            ):
+                yield {**file, role: data[:at] + other}
 
 
 def assert_private(report: Report) -> None:
@@ -538,21 +583,21 @@ def assert_private(report: Report) -> None:
     assert [secret for secret in SECRETS if secret in told or json.dumps(secret)[1:-1] in told] == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_a_customer_s_values_are_never_told_wherever_a_separator_is_lost_or_added(fmt: Format) -> None:
-    data = write(fmt, canaries()).data
-    for mark in {"delimited": fmt.delimited.delimiter, "json-lines": ","}[fmt.kind], '"', "\n":
-        sign = mark.encode()
-        at = data.find(sign)
-        while at >= 0:
-            assert_private(validate(data[:at] + data[at + len(sign) :], format=fmt, name="f", skus=["0012"]))
-            assert_private(validate(data[:at] + sign + data[at:], format=fmt, name="f"))
-            at = data.find(sign, at + max(1, len(data) // times(2000)))
+    file = canaries(fmt.name)
+    assert "Kanarienvogel" in b"".join(file.parts.values()).decode(fmt.encoding)
+    for mark in separators(fmt):
+        for parts in changed(file.parts, mark.encode(), times(600)):
+            assert_private(file.plain(parts, skus=["0012"]))
 
 
 def test_a_customer_s_values_are_never_told_where_cells_have_moved() -> None:
     """As a spreadsheet does it: a cell deleted in a row, the rest moved to the left, the row as wide as before."""
-    lines = write(CSV, [order.model_copy(update={"instructions": None}) for order in canaries()]).data.split(b"\r\n")
+    file = canaries(CSV.name)
+    orders = [order.model_copy(update={"instructions": None}) for order in file.orders]
+    lines = file.holding(orders).parts["orders"].split(b"\r\n")
     cells = lines[1].split(b",")
     for at in range(len(cells)):
         for moved in (cells[:at] + cells[at + 1 :] + [b""], [*cells[:at], b"", *cells[at:-1]]):
@@ -570,23 +615,25 @@ def test_a_customer_s_values_are_never_told_where_cells_have_moved() -> None:
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_values_are_told_to_who_asks_for_them(fmt: Format) -> None:
-    bell = b"\\u0007" if fmt.kind == "json-lines" else b"\x07"
-    data = write(fmt, canaries()).data.replace(b"Kanarienvogel", b"Kanarien" + bell)
-    hidden = validate(data, format=fmt, name="f")
-    shown = validate(data, format=fmt, name="f", show_values=True)
+    file = canaries(fmt.name)
+    parts = unprintable(fmt, file.parts)
+    hidden, shown = file.plain(parts), file.plain(parts, show_values=True)
     assert codes(hidden) == codes(shown) and "control-character" in codes(hidden)
-    assert "Zebulon" in report_text(shown) and "Zebulon" not in report_text(hidden)
+    assert "Kanarienvoge" in report_text(shown) and "Kanarienvoge" not in report_text(hidden)
     assert "characters (hidden, --show-values shows them)" in report_text(hidden)
 
 
 # --- whatever comes
 
 
-@settings(max_examples=times(500))
-@given(st.sampled_from(FORMATS), st.binary(max_size=300), st.booleans())
-def test_any_bytes_are_answered(fmt: Format, data: bytes, after_a_good_file: bool) -> None:
-    good = write(fmt, ORDERS[:1]).data if after_a_good_file else b""
-    report = validate(good + data, format=fmt, name=f"f.{extension(fmt)}")
+@pytest.mark.soak
+@settings(max_examples=times(1500))
+@given(st.sampled_from(FORMATS), st.integers(0, 1), st.binary(max_size=300), st.booleans())
+def test_any_bytes_are_answered(fmt: Format, which: int, data: bytes, after_a_good_file: bool) -> None:
+    file = sent(fmt.name, 1)
+    role = fmt.roles[which % len(fmt.roles)]
+    good = file.parts[role] if after_a_good_file else b""
+    report = file.plain({**file.parts, role: good + data})
     assert report.verdict in ("accepted", "partial", "rejected")
     assert (report.verdict == "rejected") == (report.orders == ())
     assert all(isinstance(finding, Finding) for finding in report.findings)

@@ -7,23 +7,21 @@ import hashlib
 import json
 import re
 from datetime import date, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from fallback.documents.base import AgreementRef
 from fallback.errors import FallbackError
 from fallback.formats.library import load_format
 from fallback.formats.spec import Format
 from fallback.platforms.base import Eligibility
+from fallback.records import keys
 from fallback.records.order import Order
 from fallback.toml import read_toml
 
-KEY_PARTS = ("brand", "platform", "order_id", "order_number", "group")
-DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"
 Side = Literal["brand", "warehouse"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -32,6 +30,15 @@ class Terms(BaseModel):
     """Base of the sections: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
+
+
+def _sensible(span: timedelta) -> timedelta:
+    if not timedelta(0) <= span <= timedelta(days=3660):
+        raise ValueError("between nothing and ten years, such as PT60M or P15D")
+    return span
+
+
+Duration = Annotated[timedelta, AfterValidator(_sensible)]
 
 
 class Party(Terms):
@@ -62,7 +69,7 @@ class SourceOfTruth(Terms):
     shipped_quantity: str = "warehouse"
     on_hand: str = "warehouse"
     dispute_owner: str | None = None
-    dispute_within: timedelta | None = None
+    dispute_within: Duration | None = None
 
 
 class FormatTerms(Terms):
@@ -73,25 +80,14 @@ class FormatTerms(Terms):
     """
 
     orders: str
-    order_key: str = DEFAULT_KEY
+    order_key: str = keys.DEFAULT_KEY
     on_existing: Literal["reject", "ignore", "update", "replace"] = "reject"
     load_mode: Literal["all-valid", "all-or-nothing"] = "all-valid"
 
     @field_validator("order_key")
     @classmethod
     def _template(cls, template: str) -> str:
-        # Identifiers hold no colon and an order number may: joined by colons, each part once, a key has one reading.
-        parts = re.findall(r"\{(\w+)\}", template)
-        if unknown := sorted(set(parts) - set(KEY_PARTS)):
-            found = ", ".join(f"{{{name}}}" for name in unknown)
-            raise ValueError(f"the key may use {', '.join(KEY_PARTS)}; found {found}")
-        if len(parts) != len(set(parts)) or not re.fullmatch(r"(\{\w+\}|[^{}:]+)(:(\{\w+\}|[^{}:]+))*", template):
-            raise ValueError(f"the key is parts with colons between them, each part once, such as {DEFAULT_KEY}")
-        if not {"order_id", "order_number"} & set(parts):
-            raise ValueError("the key needs {order_id} or {order_number}")
-        if "group" not in parts:
-            raise ValueError("the key needs {group}: without it the second part of a split order never ships")
-        return template
+        return keys.check_template(template)
 
 
 class MappingTerms(Terms):
@@ -103,7 +99,7 @@ class MappingTerms(Terms):
     uom: str | None = None
     on_unmapped: Literal["reject-order"] = "reject-order"
     owner: str | None = None
-    turnaround: timedelta | None = None
+    turnaround: Duration | None = None
     test_endpoint: str | None = None
 
 
@@ -112,7 +108,7 @@ class Extract(Terms):
 
     command: str | None = None
     drop: str | None = None
-    every: timedelta | None = None
+    every: Duration | None = None
     as_of: str | None = None
     declared_count: str | None = None
     key_from: str | None = None
@@ -131,8 +127,8 @@ class Cutoff(Terms):
     holidays: tuple[date, ...] = ()
     gap: Literal["shift-forward", "skip"] = "shift-forward"
     fold: Literal["first", "second"] = "first"
-    window: timedelta = timedelta(minutes=60)
-    warn_after: timedelta | None = None
+    window: Duration = timedelta(minutes=60)
+    warn_after: Duration | None = None
     min_orders: int = Field(default=1, ge=1)
     pickup: dt.time | None = None
 
@@ -167,9 +163,9 @@ class IntegrationTerms(Terms):
     trigger: Literal["push", "pull", "batch"] | None = None
     schedule: str | None = None
     zone: str | None = None
-    max_delay: timedelta | None = None
-    retry_horizon: timedelta = timedelta(days=15)
-    late_arrival_horizon: timedelta = timedelta(days=21)
+    max_delay: Duration | None = None
+    retry_horizon: Duration = timedelta(days=15)
+    late_arrival_horizon: Duration = timedelta(days=21)
     pause_owner: str | None = None
     replay_guard: Literal["wms", "ledger", "none"] = "none"
 
@@ -179,7 +175,7 @@ class Check(Terms):
 
     id: str
     what: str
-    every: timedelta
+    every: Duration
     owner: str
     backup: str | None = None
 
@@ -192,8 +188,8 @@ class Monitoring(Terms):
     """
 
     checks: tuple[Check, ...] = ()
-    max_snapshot_age: timedelta = timedelta(minutes=20)
-    max_clock_skew: timedelta = timedelta(minutes=2)
+    max_snapshot_age: Duration = timedelta(minutes=20)
+    max_clock_skew: Duration = timedelta(minutes=2)
 
 
 class CommitmentTerms(Terms):
@@ -201,7 +197,7 @@ class CommitmentTerms(Terms):
 
     from_: str = Field(alias="from")
     to: str
-    limit: timedelta
+    limit: Duration
     owner: str
 
 
@@ -209,11 +205,11 @@ class Escalation(Terms):
     """Whom each side calls on which level, how long after the fallback was declared. For people."""
 
     level: int
-    after: timedelta
+    after: Duration
     brand: str
     warehouse: str
     channel: str
-    respond_within: timedelta
+    respond_within: Duration
 
 
 class Contacts(Terms):
@@ -231,6 +227,20 @@ class Endpoint(Terms):
     in_: str = Field(default="in", alias="in")
     out: str = "out"
     host_key: str | None = None
+
+    @field_validator("in_", "out")
+    @classmethod
+    def _folder(cls, name: str) -> str:
+        if not name or ".." in name.split("/") or not name.isprintable():
+            raise ValueError("the name of a folder, without ..")
+        return name
+
+    @field_validator("out")
+    @classmethod
+    def _other(cls, out: str, info: ValidationInfo) -> str:
+        if out.strip("/") == info.data.get("in_", "").strip("/"):
+            raise ValueError("another folder than in: what the warehouse answers is not taken for orders")
+        return out
 
 
 class DeliveryTerms(Terms):
@@ -258,8 +268,8 @@ class Limits(Terms):
 class DrillTerms(Terms):
     """How often both sides rehearse, what else makes a drill due, and when there is none. For people."""
 
-    interval: timedelta = timedelta(days=90)
-    retest_after_fail: timedelta = timedelta(days=14)
+    interval: Duration = timedelta(days=90)
+    retest_after_fail: Duration = timedelta(days=14)
     triggers: tuple[str, ...] = ()
     min_level: Literal["exchange", "live-hour"] = "exchange"
     skus: tuple[str, ...] = ()
@@ -413,18 +423,17 @@ class Agreement(Terms):
 
         A whole order and its parts, which the platform tells apart by the group alone, have the same first half.
         """
-        return split_key(self.format.order_key, key)
+        return keys.split_key(self.format.order_key, key)
 
     def whole_key(self, key: str) -> str | None:
         """The key that the same order has whole, as group 0; None where this agreement's template did not make it."""
-        found = re.fullmatch(_pattern(self.format.order_key), key)
-        return None if found is None else key[: found.start("group")] + "0" + key[found.end("group") :]
+        return keys.whole_key(self.format.order_key, key)
 
     def open_format(self) -> Format:
         """The agreed format. Raises FallbackError ``key-not-carried`` where the key cannot be computed from a file."""
         fmt = load_format(self.format.orders, self._folder)
-        lacking = sorted(set(self.key_parts) - fmt.carried - {"brand"})
-        if lacking and "key" not in fmt.carried:
+        lacking = sorted(set(self.key_parts) - _told_by(fmt))
+        if lacking:
             raise FallbackError(
                 "key-not-carried",
                 f"order_key uses {', '.join(lacking)}, which the format {fmt.name} does not carry",
@@ -435,23 +444,22 @@ class Agreement(Terms):
     @property
     def key_parts(self) -> tuple[str, ...]:
         """The canonical paths that the key is made of."""
-        return tuple(re.findall(r"\{(\w+)\}", self.format.order_key))
+        return keys.parts_of(self.format.order_key)
 
 
-def split_key(template: str, key: str) -> tuple[str, str] | None:
-    """``Agreement.base_key`` under the template alone: an outbox keeps it, and knows no agreement."""
-    found = re.fullmatch(_pattern(template), key)
-    return None if found is None else (key[: found.start("group")] + key[found.end("group") :], found["group"])
+def key_template(fmt: Format) -> str:
+    """The default template, less the parts that a file of this format does not tell."""
+    told = _told_by(fmt)
+    named = "order_id" if "order_id" in told else "order_number"
+    return ":".join(f"{{{part}}}" for part in ("brand", "platform", named, "group") if part in told or part == "group")
 
 
-@lru_cache
-def _pattern(template: str) -> str:
-    """The keys of a template. An order number may hold colons; it is the only part that does."""
-    pattern = re.escape(template)
-    for name in KEY_PARTS:
-        held = ".+" if name == "order_number" else "[^:]+"
-        pattern = pattern.replace(re.escape(f"{{{name}}}"), f"(?P<{name}>{held})")
-    return pattern
+def _told_by(fmt: Format) -> frozenset[str]:
+    """The parts of a key that an order of a file has as it was written: what the format carries, the brand, and the
+    group where the format neither carries nor drops it, since an order that is part of a split one is refused then."""
+    if "key" in fmt.carried:
+        return frozenset(keys.KEY_PARTS)
+    return fmt.carried | {"brand"} | ({"group"} - set(fmt.lost))
 
 
 def _sha256(value: Any) -> str:

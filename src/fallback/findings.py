@@ -240,6 +240,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "A row was lost or added. Ask for this order again; never ship the smaller order."),
     ("unit-count", _ERROR, "order", "The order says how many units it has, and its lines sum up to another number.",
      "A quantity was changed or a line lost. Ask for this order again."),
+    ("check-differs", _ERROR, "order", "The check digits of the order do not fit its identifiers, SKUs and quantities.",
+     "One of them was changed after the file was made. Ask for this order again."),
     ("line-doubled", _ERROR, "order", "A line of the order is there twice.",
      "A row was doubled. Ask for this order again; never ship both."),
     ("order-doubled", _ERROR, "order", "The same order is in the file twice.",
@@ -255,6 +257,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
     # --- a file against its manifest and agreement
     ("manifest-absent", _WARNING, "file", "There is no manifest beside the file: it cannot be proven complete.",
      "Ask for NAME.manifest.json; without it a file cut between two orders looks whole."),
+    ("uncounted", _WARNING, "file", "The format has no count of an order's lines, and no manifest proves the file.",
+     "Do not trust it alone: a lost row makes a smaller order and nothing shows it. Ask for NAME.manifest.json."),
     ("file-size-differs", _ERROR, "file", "The file is shorter or longer than its manifest says.",
      "The upload broke off or the file was changed. Ask for it to be sent again, as it is."),
     ("file-hash-differs", _ERROR, "file", "The bytes are not those that the manifest names.",
@@ -341,6 +345,8 @@ _ENTRIES: tuple[tuple[str, Severity, About, str, str], ...] = (
      "Call the warehouse and decide which one ships."),
     ("group-changed", _WARNING, "left-out", "It is at the warehouse already, whole instead of by fulfilment order or the reverse.",
      "Call the warehouse and decide what still ships. Export every time with, or every time without, fulfilment orders."),
+    ("next-file", _WARNING, "left-out", "The agreed format holds so many orders a file, and this file is full.",
+     "Send this file and export again: the next orders follow in the next file."),
     ("refused-here", _WARNING, "left-out", "It was refused by our own checks before sending.",
      "See the findings of the export; correct the order and export again."),
     # --- reasons in a receipt

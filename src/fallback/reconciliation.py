@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fallback.agreement import KEY_PARTS, Agreement, Cutoff, Monitoring
+from fallback.agreement import Agreement, Cutoff, Monitoring
 from fallback.clock import as_utc, due_before, order_due_at
 from fallback.documents.base import moment
 from fallback.documents.receipt import INSIDE
 from fallback.documents.reconciliation import Difference, Reconciliation, Verdict
 from fallback.errors import FallbackError
+from fallback.records.keys import KEY_PARTS
 
 _CANCELLED = re.compile(r"cancell?ed\b", re.IGNORECASE)
 # With fewer orders than this, how many of them match says nothing about the key.

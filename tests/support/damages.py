@@ -1,481 +1,495 @@
-"""Damage of files with a row for each order line: about eighty kinds, seeded, to cells, rows, columns and bytes.
+"""What befalls a file of any format, made from what its declaration says.
 
-``damaged(data, fmt, chance)`` gives the name of the kind and the damaged bytes. Some kinds do no harm, such as rows of
-whole orders in another order: a reader must not find anything then.
+A damage knows the codes of which one must be found in what it makes. The name of a bad file is that code and the name
+of the damage, as in ``line-count-row-lost``. Where only a count would notice a damage and the format has none, it makes
+no file: it is the manifest that notices.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from fallback.formats.spec import Format
-
-Chance = random.Random
-
-
-@dataclass
-class Sheet:
-    """A file as rows of cells. ``tied`` are the columns that say which order a row belongs to."""
-
-    fmt: Format
-    rows: list[list[str]]
-
-    @property
-    def tied(self) -> list[int]:
-        return [self.column(path) for path in self.fmt.ties]
-
-    def column(self, path: str) -> int:
-        return next(at for at, field in enumerate(self.fmt.fields) if field.path == path)
-
-    def paths(self, *paths: str) -> list[int]:
-        """The columns of those of these paths that the format has."""
-        return [at for at, field in enumerate(self.fmt.fields) if field.path in paths]
-
-    def label(self, row: list[str]) -> tuple[str, ...]:
-        return tuple(row[at] for at in self.tied)
-
-    def own(self) -> list[int]:
-        """The columns of the order that do not say which one it is."""
-        return [
-            at
-            for at, field in enumerate(self.fmt.fields)
-            if (field.info is None or field.info.level == "order") and at not in self.tied
-        ]
-
-    def of_lines(self) -> list[int]:
-        return [at for at, field in enumerate(self.fmt.fields) if field.info and field.info.level == "line"]
-
-    def runs(self) -> list[list[list[str]]]:
-        """The rows, those of one order together where they are neighbours."""
-        runs: list[list[list[str]]] = []
-        for row in self.rows:
-            if runs and self.label(runs[-1][0]) == self.label(row):
-                runs[-1].append(row)
-            else:
-                runs.append([row])
-        return runs
-
-    def bytes(self, *, delimiter: str | None = None, quoting: int = csv.QUOTE_MINIMAL, end: str = "") -> bytes:
-        text = io.StringIO()
-        writer = csv.writer(
-            text,
-            delimiter=delimiter or self.fmt.delimited.delimiter,
-            quoting=quoting,  # type: ignore[arg-type]
-            lineterminator=end or self.fmt.newline_text,
-        )
-        writer.writerow([field.name for field in self.fmt.fields])
-        writer.writerows(self.rows)
-        return text.getvalue().encode("utf-8", "surrogatepass")
-
-
-def sheet_of(data: bytes, fmt: Format) -> Sheet:
-    rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=fmt.delimited.delimiter))
-    return Sheet(fmt, rows[1:])
-
-
-# --- cells: what is put in the place of a text
-
-Change = Callable[[str, Chance], str]
-
-
-def _first_digit(text: str, to: Callable[[str], str]) -> str:
-    return next((text[:at] + to(c) + text[at + 1 :] for at, c in enumerate(text) if c.isdigit()), text)
-
-
-CELLS: dict[str, Change] = {
-    "blank": lambda text, chance: "",
-    "white space before": lambda text, chance: " " + text,
-    "white space behind": lambda text, chance: text + " ",
-    "no-break space behind": lambda text, chance: text + "\u00a0",
-    "wide space before": lambda text, chance: "\u3000" + text,
-    "line separator inside": lambda text, chance: text[:1] + "\u2028" + text[1:],
-    "only a space": lambda text, chance: " ",
-    "tab inside": lambda text, chance: text[:1] + "\t" + text[1:],
-    "line break inside": lambda text, chance: text[:1] + "\n" + text[1:],
-    "line break behind": lambda text, chance: text + "\n",
-    "carriage return inside": lambda text, chance: text[:1] + "\r" + text[1:],
-    "both line ends inside": lambda text, chance: text[:1] + "\r\n" + text[1:],
-    "control character": lambda text, chance: text[:2] + chance.choice("\x01\x07\x0b\x1b\x1f\x7f") + text[2:],
-    "C1 control character": lambda text, chance: text[:1] + chance.choice("\x80\x85\x9f") + text[1:],
-    "bidirectional mark": lambda text, chance: text + chance.choice("\u200e\u202e\u2066\u061c") + "x",
-    "zero-width space": lambda text, chance: text[:1] + "\u200b" + text[1:],
-    "soft hyphen": lambda text, chance: text[:1] + "\u00ad" + text[1:],
-    "byte order mark inside": lambda text, chance: "\ufeff" + text,
-    "letters of two bytes": lambda text, chance: text + chance.choice("éßŁ"),
-    "letters of three bytes": lambda text, chance: chance.choice("京都’–") + text + chance.choice("京都’–"),
-    "letters of four bytes": lambda text, chance: text + "🚚",
-    "dotless i": lambda text, chance: "Drıll-" + text,
-    "too long": lambda text, chance: (text or "x") * chance.choice((8, 40, 400)),
-    "too long in bytes only": lambda text, chance: "é" * chance.choice((20, 30, 35, 50, 60)),
-    "a quotation mark": lambda text, chance: text[:1] + '"' + text[1:],
-    "only quotation marks": lambda text, chance: '""',
-    "a delimiter": lambda text, chance: text + ",",
-    "a formula": lambda text, chance: "=SUM(A1)" + text,
-    "scientific notation": lambda text, chance: "5.55E+12",
-    "a comma for a point": lambda text, chance: text.replace(".", ",") if "." in text else text + ",5",
-    "a fraction": lambda text, chance: text + ".5",
-    "a leading zero": lambda text, chance: "0" + text,
-    "a lost zero": lambda text, chance: text.lstrip("0"),
-    "a minus": lambda text, chance: "-" + text,
-    "a plus": lambda text, chance: "+" + text,
-    "a separator of thousands": lambda text, chance: "1,000",
-    "an underscore": lambda text, chance: "1_000",
-    "a nought": lambda text, chance: "0",
-    "a large number": lambda text, chance: "9" * chance.choice((5, 7, 10, 18, 19)),
-    "another digit": lambda text, chance: _first_digit(text, lambda c: str((int(c) + 3) % 10) if c.isascii() else "7"),
-    "an Arabic digit": lambda text, chance: _first_digit(text, lambda c: "\u0663"),
-    "small letters": lambda text, chance: text.lower(),
-    "capitals": lambda text, chance: text.upper(),
-    "a colon": lambda text, chance: text + ":1",
-    "a word": lambda text, chance: chance.choice(("Overnite", "n/a", "NULL", "None", "#N/A", "true")),
-    "a phone number": lambda text, chance: "+1 555 010 0199",
-    "a mail address": lambda text, chance: "jane.doe@example.com",
-    "a date of a locale": lambda text, chance: "12/31/2026",
-    "a date that is none": lambda text, chance: "2026-02-30T25:00:00Z",
-    "the last day of a month": lambda text, chance: chance.choice(("2026-11-30T00:00:00Z", "2026-11-31", "2028-02-29")),
-    "a date without a zone": lambda text, chance: "2026-11-23T14:00:00",
-    "a date with a long offset": lambda text, chance: "2026-11-23T14:00:00" + chance.choice(("+24:00", "-00:60")),
-    "an absurd year": lambda text, chance: chance.choice(("0001", "1969", "3000", "9999")) + "-12-31T23:59:59Z",
-    "a date as a number": lambda text, chance: "46349",
-    "the marker of a drill": lambda text, chance: chance.choice(("DRILL-", "drill_", "Drillbit", "DRILL ")) + text,
-}  # fmt: skip
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, NamedTuple
 
+from fallback.formats.kinds.fixed_width import pad
+from fallback.formats.shape import shape_of
+from fallback.formats.spec import Field, Format
+from fallback.formats.write import write
+from fallback.records.order import Order
+from fallback.validation import validate
 
-# --- rows, columns, bytes
+Parts = Mapping[str, bytes]
 
-Rows = Callable[[Sheet, Chance], bytes]
 
+@dataclass(frozen=True)
+class Case:
+    """A golden file by role, its format and its orders."""
 
-def _some(sheet: Sheet, chance: Chance) -> int:
-    return chance.randrange(len(sheet.rows))
+    format: Format
+    orders: tuple[Order, ...]
+    parts: Parts
 
+    def written(self, orders: Sequence[Order]) -> Parts:
+        """What the format makes of other orders, all of which it takes."""
+        made = write(self.format, orders, codes=codes_of(self.format))
+        assert not made.findings, made.findings
+        return made.parts
 
-def _row_lost(sheet: Sheet, chance: Chance) -> bytes:
-    del sheet.rows[_some(sheet, chance)]
-    return sheet.bytes()
+    def with_part(self, role: str, data: bytes) -> Parts:
+        return {**self.parts, role: data}
 
 
-def _row_doubled(sheet: Sheet, chance: Chance) -> bytes:
-    at = _some(sheet, chance)
-    sheet.rows.insert(at, list(sheet.rows[at]))
-    return sheet.bytes()
+def codes_of(fmt: Format) -> dict[str, str]:
+    """The ``[codes]`` of an agreement that the format needs."""
+    return dict.fromkeys(fmt.codes, "C1")
 
 
-def _row_moved(sheet: Sheet, chance: Chance) -> bytes:
-    row = sheet.rows.pop(_some(sheet, chance))
-    sheet.rows.insert(chance.randrange(len(sheet.rows) + 1), row)
-    return sheet.bytes()
+Make = Callable[[Case], Parts | None]
+"""The damaged parts, or None where the damage cannot befall the format."""
 
 
-def _rows_swapped(sheet: Sheet, chance: Chance) -> bytes:
-    one, other = _some(sheet, chance), _some(sheet, chance)
-    sheet.rows[one], sheet.rows[other] = sheet.rows[other], sheet.rows[one]
-    return sheet.bytes()
+class Damage(NamedTuple):
+    """One damage: its name, the codes of which one must be found, and what makes it.
 
+    ``counted``: it may go unnoticed where nothing is counted. ``own``: it is shown for our own formats only, since a
+    partner's format goes through the same reader.
+    """
 
-def _sorted_by(sheet: Sheet, chance: Chance) -> bytes:
-    column = chance.randrange(len(sheet.fmt.fields))
-    sheet.rows.sort(key=lambda row: row[column], reverse=chance.random() < 0.5)
-    return sheet.bytes()
+    name: str
+    codes: str
+    make: Make
+    counted: bool = False
+    own: bool = False
 
 
-def _shuffled(sheet: Sheet, chance: Chance) -> bytes:
-    chance.shuffle(sheet.rows)
-    return sheet.bytes()
+# --- values: written with a value that stands nowhere else, which is then replaced in the bytes
 
 
-def _orders_shuffled(sheet: Sheet, chance: Chance) -> bytes:
-    runs = sheet.runs()
-    chance.shuffle(runs)
-    sheet.rows = [row for run in runs for row in run]
-    return sheet.bytes()
-
-
-def _lines_reversed(sheet: Sheet, chance: Chance) -> bytes:
-    sheet.rows = [row for run in sheet.runs() for row in reversed(run)]
-    return sheet.bytes()
-
-
-def _order_again(sheet: Sheet, chance: Chance) -> bytes:
-    run = chance.choice(sheet.runs())
-    sheet.rows += [list(row) for row in run]
-    return sheet.bytes()
-
-
-def _file_twice(sheet: Sheet, chance: Chance) -> bytes:
-    sheet.rows = sheet.rows * 2
-    return sheet.bytes()
-
-
-def _order_renamed(sheet: Sheet, chance: Chance) -> bytes:
-    """One order takes the name of another."""
-    one, other = chance.choice(sheet.runs()), chance.choice(sheet.runs())
-    for row in one:
-        for at in sheet.tied:
-            row[at] = other[0][at]
-    return sheet.bytes()
-
-
-def _name_blank(sheet: Sheet, chance: Chance) -> bytes:
-    """What an order is called is blank on all its rows."""
-    for row in chance.choice(sheet.runs()):
-        row[chance.choice(sheet.tied)] = ""
-    return sheet.bytes()
-
-
-def _one_name(sheet: Sheet, chance: Chance) -> bytes:
-    """All rows say that they are of one order."""
-    for row in sheet.rows:
-        for at in sheet.tied:
-            row[at] = sheet.rows[0][at]
-    return sheet.bytes()
-
-
-def _rows_disagree(sheet: Sheet, chance: Chance) -> bytes:
-    for _ in range(chance.randrange(1, 4)):
-        row = sheet.rows[_some(sheet, chance)]
-        row[chance.choice(sheet.own())] = chance.choice(("1 Wrong Street", "", "7"))
-    return sheet.bytes()
-
-
-def _cells_shifted(sheet: Sheet, chance: Chance) -> bytes:
-    row = sheet.rows[_some(sheet, chance)]
-    at = chance.randrange(len(row))
-    row.insert(at, row.pop(chance.randrange(len(row))))
-    return sheet.bytes()
-
-
-def _cells_swapped(sheet: Sheet, chance: Chance) -> bytes:
-    row = sheet.rows[_some(sheet, chance)]
-    one, other = chance.randrange(len(row)), chance.randrange(len(row))
-    row[one], row[other] = row[other], row[one]
-    return sheet.bytes()
-
-
-def _column_of_another(sheet: Sheet, chance: Chance) -> bytes:
-    one, other = chance.randrange(len(sheet.fmt.fields)), chance.randrange(len(sheet.fmt.fields))
-    for row in sheet.rows:
-        row[one], row[other] = row[other], row[one]
-    return sheet.bytes()
-
-
-def _column_wrong(sheet: Sheet, chance: Chance) -> bytes:
-    column, change = chance.randrange(len(sheet.fmt.fields)), chance.choice(list(CELLS.values()))
-    for row in sheet.rows:
-        row[column] = change(row[column], chance)
-    return sheet.bytes()
-
-
-def _cell_more(sheet: Sheet, chance: Chance) -> bytes:
-    sheet.rows[_some(sheet, chance)].insert(chance.randrange(len(sheet.fmt.fields)), chance.choice(("", "x")))
-    return sheet.bytes()
-
-
-def _cell_fewer(sheet: Sheet, chance: Chance) -> bytes:
-    del sheet.rows[_some(sheet, chance)][chance.randrange(len(sheet.fmt.fields))]
-    return sheet.bytes()
-
-
-def _blank_row(sheet: Sheet, chance: Chance) -> bytes:
-    lines = sheet.bytes().splitlines(keepends=True)
-    wide = sheet.fmt.delimited.delimiter.encode() * (len(sheet.fmt.fields) - 1)
-    blank = chance.choice((b"", wide, b" ", b" " + wide, b"\t"))
-    lines.insert(chance.randrange(1, len(lines) + 1), blank + sheet.fmt.newline_text.encode())
-    return b"".join(lines)
-
-
-def _header_again(sheet: Sheet, chance: Chance) -> bytes:
-    sheet.rows.insert(_some(sheet, chance), [field.name for field in sheet.fmt.fields])
-    return sheet.bytes()
-
-
-def _columns_moved(sheet: Sheet, chance: Chance) -> bytes:
-    text = sheet_of(sheet.bytes(), sheet.fmt)
-    order = list(range(len(sheet.fmt.fields)))
-    chance.shuffle(order)
-    rows = [[field.name for field in sheet.fmt.fields], *text.rows]
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator=sheet.fmt.newline_text).writerows([row[at] for at in order] for row in rows)
-    return lines.getvalue().encode()
-
-
-def _line_numbers(sheet: Sheet, chance: Chance) -> bytes:
-    """The lines of an order are numbered otherwise: with gaps, backwards, one twice, beyond nine."""
-    column = sheet.column("lines.line_number")
-    for run in sheet.runs():
-        numbers = chance.sample(range(1, 40), len(run))
-        if chance.random() < 0.2:
-            numbers[-1] = numbers[0]
-        for row, number in zip(run, numbers, strict=True):
-            row[column] = str(number)
-    return sheet.bytes()
-
-
-def _quantities(sheet: Sheet, chance: Chance) -> bytes:
-    column = sheet.column("lines.quantity")
-    for row in sheet.rows:
-        row[column] = str(chance.choice((1, 2, 9, 10, 99_999, 999_999)))
-    return sheet.bytes()
-
-
-def _no_currency(sheet: Sheet, chance: Chance) -> bytes:
-    for run in sheet.runs():
-        if chance.random() < 0.5:
-            for row in run:
-                row[sheet.column("currency")] = ""
-    return sheet.bytes()
-
-
-def _many_cells(sheet: Sheet, chance: Chance) -> bytes:
-    """A tenth of all rows is wrong, each in one cell."""
-    kinds = list(CELLS.values())
-    for row in sheet.rows:
-        if chance.random() < 0.1:
-            at = chance.randrange(len(row))
-            row[at] = chance.choice(kinds)(row[at], chance)
-    return sheet.bytes()
-
-
-def _many_lines_wrong(sheet: Sheet, chance: Chance) -> bytes:
-    """Every row is wrong in one cell that is of its line."""
-    kinds = [CELLS[kind] for kind in ("blank", "a fraction", "a nought", "small letters", "another digit", "too long")]
-    for row in sheet.rows:
-        at = chance.choice(sheet.of_lines())
-        row[at] = chance.choice(kinds)(row[at], chance)
-    return sheet.bytes()
-
-
-def _order_cell(sheet: Sheet, chance: Chance) -> bytes:
-    """A cell of the order is wrong on all rows of it."""
-    run = chance.choice(sheet.runs())
-    at = chance.choice([*sheet.own(), *sheet.tied])
-    text = chance.choice(list(CELLS.values()))(run[0][at], chance)
-    for row in run:
-        row[at] = text
-    return sheet.bytes()
-
-
-SHEETS: dict[str, Rows] = {
-    "row lost": _row_lost,
-    "row doubled": _row_doubled,
-    "row moved": _row_moved,
-    "rows swapped": _rows_swapped,
-    "sorted by a column": _sorted_by,
-    "rows shuffled": _shuffled,
-    "orders shuffled": _orders_shuffled,
-    "lines reversed": _lines_reversed,
-    "order again at the end": _order_again,
-    "file twice": _file_twice,
-    "order under another's name": _order_renamed,
-    "order without a name": _name_blank,
-    "all of one name": _one_name,
-    "rows disagree": _rows_disagree,
-    "cells of a row shifted": _cells_shifted,
-    "cells of a row swapped": _cells_swapped,
-    "columns under each other's name": _column_of_another,
-    "column wrong in every row": _column_wrong,
-    "cell more": _cell_more,
-    "cell fewer": _cell_fewer,
-    "blank row": _blank_row,
-    "header again": _header_again,
-    "columns moved": _columns_moved,
-    "lines numbered otherwise": _line_numbers,
-    "other quantities": _quantities,
-    "no currency": _no_currency,
-    "many cells": _many_cells,
-    "every line wrong": _many_lines_wrong,
-    "cell of an order": _order_cell,
-    "all cells quoted": lambda sheet, chance: sheet.bytes(quoting=csv.QUOTE_ALL),
-    "semicolons": lambda sheet, chance: sheet.bytes(delimiter=";"),
-    "tabs": lambda sheet, chance: sheet.bytes(delimiter="\t"),
-    "other line ends": lambda sheet, chance: sheet.bytes(end="\n" if sheet.fmt.newline == "crlf" else "\r\n"),
-    "old Mac line ends": lambda sheet, chance: sheet.bytes(end="\r"),
+_AT = datetime(2031, 7, 19, 3, 41, 7, tzinfo=UTC)
+_RARE: Mapping[str, Callable[[int], Any]] = {
+    "order_id": lambda n: f"864209{n}",
+    "ordered_at": lambda n: _AT.replace(day=19 + n),
+    "ship_to.city": lambda n: f"Sentinelville{n}",
+    "ship_to.country": lambda n: ("AQ", "BV", "GS")[n],
+    "lines.quantity": lambda n: 4321 + n,
+    "lines.sku": lambda n: f"SENTINEL-{n}",
+    "lines.gtin": lambda n: ("5901234123457", "9780201379624", "0012345678905")[n],
+    "lines.unit_price": lambda n: Decimal(f"4321.9{n}"),
 }
 
 
-Bytes = Callable[[bytes, Chance], bytes]
+def instead(path: str, *texts: str) -> Make:
+    """Texts in place of the values of a path, each in another order or line."""
+
+    def make(case: Case) -> Parts | None:
+        column = shape_of(case.format).columns.get(path) or shape_of(case.format).named.get(path)
+        if column is None or path in case.format.lost:
+            return None
+        orders, swaps = list(case.orders), []
+        for n, (text, (at, line)) in enumerate(zip(texts, _places(case, path), strict=False)):
+            value = _RARE[path](n)
+            orders[at] = _with(orders[at], path, line, value)
+            rare = [column.write(value), text]
+            if case.format.fixed_width is not None:
+                rare = [pad(column.field, rare[0]), _padded(column.field, text)]
+            swaps.append(rare)
+        encoding = case.format.encoding
+        parts = case.written(orders)
+        for old, new in swaps:
+            assert any(old.encode(encoding) in data for data in parts.values()), old
+            assert not any(old.encode(encoding) in data for data in case.parts.values()), old
+            parts = {role: data.replace(old.encode(encoding), new.encode(encoding)) for role, data in parts.items()}
+        return parts
+
+    return make
 
 
-def _at(data: bytes, chance: Chance) -> int:
-    return chance.randrange(len(data))
+def _padded(field: Field, text: str) -> str:
+    fill = field.pad if text.isdigit() else " "
+    return text.rjust(field.width or 0, fill) if field.justify == "right" else text.ljust(field.width or 0, fill)
 
 
-def _put(data: bytes, chance: Chance, some: Sequence[bytes], *, over: int = 0) -> bytes:
-    at = _at(data, chance)
-    return data[:at] + chance.choice(some) + data[at + over :]
+def _places(case: Case, path: str) -> Iterator[tuple[int, int | None]]:
+    """Where a value can be put: orders with several lines first, so that it is seen what befalls the others."""
+    for at in sorted(range(len(case.orders)), key=lambda at: -len(case.orders[at].lines)):
+        if path.startswith("lines."):
+            yield from ((at, line) for line in range(len(case.orders[at].lines)))
+        else:
+            yield at, None
 
 
-def _without(data: bytes, chance: Chance, sign: bytes) -> bytes:
-    places = [at for at in range(len(data)) if data[at : at + 1] == sign]
-    if not places:
-        return data
-    at = chance.choice(places)
-    return data[:at] + data[at + 1 :]
+def _with(order: Order, path: str, line: int | None, value: Any) -> Order:
+    head, _, name = path.rpartition(".")
+    if line is not None:
+        lines = list(order.lines)
+        lines[line] = lines[line].model_copy(update={name: value})
+        return order.model_copy(update={"lines": tuple(lines)})
+    if head:
+        return order.model_copy(update={head: order.ship_to.model_copy(update={name: value})})
+    return order.model_copy(update={name: value})
 
 
-def _piece(data: bytes, chance: Chance, times: int) -> bytes:
-    at = _at(data, chance)
-    end = at + chance.randrange(1, 120)
-    return data[:at] + data[at:end] * times + data[end:]
+# --- bytes
 
 
-BYTES: dict[str, Bytes] = {
-    "nothing": lambda data, chance: data,
-    "cut off": lambda data, chance: data[: _at(data, chance)],
-    "cut at a row": lambda data, chance: data[: data.rindex(b"\n", 0, _at(data, chance) + data.index(b"\n") + 1) + 1],
-    "last line end lost": lambda data, chance: data.rstrip(b"\r\n"),
-    "lines added at the end": lambda data, chance: data + chance.choice((b"\n", b"\r\n", b"\r\n\r\n", b"\x1a")),
-    "begins later": lambda data, chance: data[_at(data, chance) :],
-    "byte lost": lambda data, chance: _put(data, chance, (b"",), over=1),
-    "byte another": lambda data, chance: _put(data, chance, [bytes([chance.randrange(256)])], over=1),
-    "telling byte": lambda data, chance: _put(data, chance, (b",", b'"', b"\n", b"\r", b"0", b" ", b";"), over=1),
-    "telling byte added": lambda data, chance: _put(data, chance, (b",", b'"', b"\n", b"\r\n", b"\r", b" ", b'""')),
-    "quotation mark lost": lambda data, chance: _without(data, chance, b'"'),
-    "delimiter lost": lambda data, chance: _without(data, chance, b","),
-    "line end lost": lambda data, chance: _without(data, chance, b"\n"),
-    "carriage return lost": lambda data, chance: _without(data, chance, b"\r"),
-    "all quotation marks lost": lambda data, chance: data.replace(b'"', b""),
-    "NUL": lambda data, chance: _put(data, chance, (b"\0",)),
-    "invalid UTF-8": lambda data, chance: _put(data, chance, (b"\xff", b"\xc3", b"\xe2\x80", b"\xed\xa0\x80")),
-    "byte order mark": lambda data, chance: b"\xef\xbb\xbf" + data,
-    "Windows-1252": lambda data, chance: data.decode("utf-8", "replace").encode("cp1252", "replace"),
-    "UTF-16": lambda data, chance: data.decode("utf-8", "replace").encode("utf-16"),
-    "mojibake": lambda data, chance: data.decode("utf-8").encode("utf-8").decode("latin-1").encode("utf-8"),
-    "piece doubled": lambda data, chance: _piece(data, chance, 2),
-    "piece lost": lambda data, chance: _piece(data, chance, 0),
-    "one line end another": lambda data, chance: data.replace(b"\r\n", b"\n", 1) if b"\r" in data
-    else data.replace(b"\n", b"\r\n", 1),
-    "header quoted": lambda data, chance: b",".join(
-        b'"' + name + b'"' for name in data.split(b"\n", 1)[0].rstrip(b"\r").split(b",")
-    ) + data[len(data.split(b"\n", 1)[0].rstrip(b"\r")) :],
-    "header lost": lambda data, chance: data.split(b"\n", 1)[1],
-    "header in capitals": lambda data, chance: data.split(b"\n", 1)[0].upper() + b"\n" + data.split(b"\n", 1)[1],
-    "header alone": lambda data, chance: data.split(b"\n", 1)[0] + b"\n",
-    "empty": lambda data, chance: b"",
-}  # fmt: skip
-
-KINDS = (*(f"cell: {name}" for name in CELLS), *SHEETS, *(f"bytes: {name}" for name in BYTES))
+def each_part(change: Callable[[bytes], bytes]) -> Make:
+    return lambda case: {role: change(data) for role, data in case.parts.items()}
 
 
-def damaged(data: bytes, fmt: Format, chance: Chance) -> tuple[str, bytes]:
-    """A file with one damage and the name of its kind, sometimes with several damaged cells."""
-    return kind_damaged(chance.choice(KINDS), data, fmt, chance)
+def other_encoding(case: Case) -> Parts | None:
+    own = case.format.encoding
+    other = "utf-8" if own in ("cp1252", "iso-8859-1") else "cp1252"
+    parts = {role: data.decode(own).encode(other, "replace") for role, data in case.parts.items()}
+    return None if parts == case.parts else parts
 
 
-def kind_damaged(kind: str, data: bytes, fmt: Format, chance: Chance) -> tuple[str, bytes]:
-    """The same with a damage of this kind."""
-    group, _, name = kind.rpartition(": ")
-    if group == "bytes":
-        return kind, BYTES[name](data, chance)
-    sheet = sheet_of(data, fmt)
-    if group == "cell":
-        for _ in range(chance.choice((1, 1, 2, 5))):
-            row = sheet.rows[_some(sheet, chance)]
-            at = chance.randrange(len(row))
-            row[at] = CELLS[name](row[at], chance)
-        return kind, sheet.bytes()
-    return kind, SHEETS[name](sheet, chance)
+def other_line_ends(case: Case) -> Parts | None:
+    if not case.format.tabular:
+        return None
+    own = case.format.newline_text.encode()
+    other = b"\n" if own == b"\r\n" else b"\r\n"
+    return {role: data.replace(own, other) for role, data in case.parts.items()}
+
+
+# --- rows
+
+
+class _Row(NamedTuple):
+    """A row of a golden file: its bytes, and of which order and line it is; None where it is of none."""
+
+    data: bytes
+    order: int | None = None
+    line: int | None = None
+
+
+def rows_of(case: Case, role: str) -> list[_Row]:
+    """The rows of a part: header, those of the orders, trailer."""
+    fmt = case.format
+    raw = _split(case.parts[role], fmt)
+    head = 1 if fmt.kind == "delimited" and fmt.delimited.header in ("required", "bracketed") else 0
+    found = [_Row(data) for data in raw[:head]]
+    own_rows = fmt.layout == "header-detail" or (fmt.layout == "two-files" and role == "orders")
+    line_rows = not (fmt.layout == "two-files" and role == "orders")
+    kinds = [
+        (at, line)
+        for at, order in enumerate(case.orders)
+        for line in [*([None] if own_rows else []), *(range(len(order.lines)) if line_rows else [])]
+    ]
+    found += [_Row(data, *kind) for data, kind in zip(raw[head:], kinds, strict=False)]
+    rest = raw[head + len(kinds) :]
+    assert len(rest) == sum(row.trailer for row in fmt.rows)
+    return found + [_Row(data) for data in rest]
+
+
+def _split(data: bytes, fmt: Format) -> list[bytes]:
+    """Rows with their ends; a line break between quotation marks is none."""
+    lines = data.splitlines(keepends=True)
+    if fmt.kind != "delimited" or fmt.delimited.quoting == "none":
+        return lines
+    found = [b""]
+    for line in lines:
+        whole = found[-1].count(b'"') % 2 == 0
+        found = [*found, line] if whole else [*found[:-1], found[-1] + line]
+    return found[1:]
+
+
+def on_rows(change: Callable[[list[_Row]], Sequence[_Row]], role: str = "lines") -> Make:
+    """A change of the rows of the only file, of a pair those of one."""
+
+    def make(case: Case) -> Parts | None:
+        part = role if role in case.format.roles else "orders"
+        if not case.format.tabular:
+            return None
+        rows = rows_of(case, part)
+        data = b"".join(row.data for row in change(rows))
+        return None if data == case.parts[part] else case.with_part(part, data)
+
+    return make
+
+
+def _middle(rows: Sequence[_Row]) -> int:
+    """The second line of the first order that has two."""
+    return next(at for at, row in enumerate(rows) if row.line == 1)
+
+
+def row_lost(rows: list[_Row]) -> list[_Row]:
+    return [row for at, row in enumerate(rows) if at != _middle(rows)]
+
+
+def row_doubled(rows: list[_Row]) -> list[_Row]:
+    at = _middle(rows)
+    return [*rows[: at + 1], *rows[at:]]
+
+
+def first_row_lost(rows: list[_Row]) -> list[_Row]:
+    """The row that has the fields of the order: its own, or the first of its lines."""
+    at = _middle(rows) - (1 if rows[_middle(rows) - 1].line is not None else 0)
+    if rows[at - 1].order == rows[at].order:  # a row of the order's own stands above its lines
+        at -= 1
+    return [*rows[:at], *rows[at + 1 :]]
+
+
+def row_moved(rows: list[_Row]) -> list[_Row]:
+    """A line stands behind all orders."""
+    at = _middle(rows)
+    end = max(n for n, row in enumerate(rows) if row.order is not None) + 1
+    return [*rows[:at], *rows[at + 1 : end], rows[at], *rows[end:]]
+
+
+def cut_at_row_end(rows: list[_Row]) -> list[_Row]:
+    """The file ends behind the first line of the last order that has several."""
+    at = max(n for n, row in enumerate(rows) if row.line == 1)
+    return rows[:at]
+
+
+def order_lost(rows: list[_Row]) -> list[_Row]:
+    return [row for row in rows if row.order != 1]
+
+
+def order_doubled(rows: list[_Row]) -> list[_Row]:
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row.order)]
+    return [row for group in groups for row in (group * 2 if group[0].order == 1 else group)]
+
+
+def trailer_lost(rows: list[_Row]) -> list[_Row]:
+    return rows if rows[-1].order is not None else rows[:-1]
+
+
+def blank_row(case: Case) -> Parts | None:
+    end = case.format.newline_text.encode()
+    return on_rows(lambda rows: [*rows[:2], _Row(end), *rows[2:]])(case)
+
+
+def mixed_line_ends(case: Case) -> Parts | None:
+    own = case.format.newline_text.encode()
+    other = b"\n" if own == b"\r\n" else b"\r\n"
+
+    def change(rows: list[_Row]) -> list[_Row]:
+        at = _middle(rows)
+        return [*rows[:at], _Row(rows[at].data.removesuffix(own) + other), *rows[at + 1 :]]
+
+    return on_rows(change)(case)
+
+
+def old_trailer(case: Case) -> Parts | None:
+    """The closing row of a file with one order less."""
+    if not any(row.trailer for row in case.format.rows):
+        return None
+    [data] = case.written(case.orders[:-1]).values()
+    last = _split(data, case.format)[-1]
+    return on_rows(lambda rows: [*rows[:-1], _Row(last)])(case)
+
+
+def in_one_file(change: Callable[[list[_Row]], Sequence[_Row]]) -> Make:
+    return lambda case: on_rows(change)(case) if len(case.parts) == 1 else None
+
+
+def cut_in_row(case: Case) -> Parts | None:
+    """The file ends in the middle of its last row."""
+    if not case.format.tabular:
+        return None
+    role = case.format.roles[-1]
+    last = _split(case.parts[role], case.format)[-1]
+    return case.with_part(role, case.parts[role][: -len(last.rstrip()) // 2])
+
+
+# --- cells and headers
+
+
+def of_cells(change: Callable[[bytes, bytes], bytes]) -> Make:
+    """A change of the row in the middle, given the delimiter."""
+
+    def make(case: Case) -> Parts | None:
+        if case.format.kind != "delimited":
+            return None
+        mark = case.format.delimited.delimiter.encode()
+
+        def changed(rows: list[_Row]) -> list[_Row]:
+            at = _middle(rows)
+            return [*rows[:at], _Row(change(rows[at].data, mark)), *rows[at + 1 :]]
+
+        return on_rows(changed)(case)
+
+    return make
+
+
+def without_last_cell(row: bytes, mark: bytes) -> bytes:
+    body = row.rstrip(b"\r\n")
+    return body.rpartition(mark)[0] + row[len(body) :]
+
+
+def of_width(change: Callable[[bytes], bytes]) -> Make:
+    """A change of the row in the middle, of fixed width."""
+
+    def make(case: Case) -> Parts | None:
+        def changed(rows: list[_Row]) -> list[_Row]:
+            at = _middle(rows)
+            return [*rows[:at], _Row(change(rows[at].data)), *rows[at + 1 :]]
+
+        return on_rows(changed)(case) if case.format.kind == "fixed-width" else None
+
+    return make
+
+
+def of_header(change: Callable[[list[bytes], int], list[bytes]]) -> Make:
+    """A change of the names of the columns, given the one of the SKU."""
+
+    def make(case: Case) -> Parts | None:
+        fmt = case.format
+        if fmt.kind != "delimited" or fmt.delimited.header not in ("required", "bracketed"):
+            return None
+        mark, end = fmt.delimited.delimiter.encode(), fmt.newline_text.encode()
+        sku = next(at for at, field in enumerate(fmt.part(fmt.roles[-1]).fields) if field.path == "lines.sku")
+
+        def changed(rows: list[_Row]) -> list[_Row]:
+            named = change(rows[0].data.removesuffix(end).split(mark), sku)
+            if fmt.delimited.header == "bracketed":
+                named = [b"[" + name.strip(b"[]") + b"]" for name in named]
+            return [*([_Row(mark.join(named) + end)] if named else []), *rows[1:]]
+
+        return on_rows(changed)(case)
+
+    return make
+
+
+def at_sku(*names: bytes) -> Make:
+    """Other names in place of that of the SKU, or none."""
+    return of_header(lambda known, sku: [*known[:sku], *names, *known[sku + 1 :]])
+
+
+def sku_doubled(names: list[bytes], sku: int) -> list[bytes]:
+    """The column before has the name of the SKU too."""
+    return [*names[: sku - 1], names[sku], *names[sku:]]
+
+
+def other_delimiter(case: Case) -> Parts | None:
+    if case.format.kind != "delimited":
+        return None
+    own = case.format.delimited.delimiter.encode()
+    return each_part(lambda data: data.replace(own, b";"))(case)
+
+
+def swapped_columns(case: Case) -> Parts | None:
+    """Two columns in each other's place, with their names."""
+    fmt = case.format
+    if fmt.kind != "delimited" or fmt.delimited.header not in ("required", "bracketed"):
+        return None
+    mark = fmt.delimited.delimiter.encode()
+
+    def swap(rows: list[_Row]) -> list[_Row]:
+        found = []
+        for row in rows:
+            first, second, rest = row.data.split(mark, 2)
+            found.append(_Row(mark.join((second, first, rest))))
+        return found
+
+    return on_rows(swap, role="orders")(case)
+
+
+def of_delimited(make: Make, unquoted: bool = True) -> Make:
+    """A damage of delimited files only, or of those only that have quotation marks."""
+
+    def made(case: Case) -> Parts | None:
+        fits = case.format.kind == "delimited" and (unquoted or case.format.delimited.quoting != "none")
+        return make(case) if fits else None
+
+    return made
+
+
+# --- pairs
+
+
+def half(role: str) -> Make:
+    """Only the other file of a pair is there."""
+    return lambda case: {r: d for r, d in case.parts.items() if r != role} if len(case.parts) > 1 else None
+
+
+def in_pair(change: Callable[[list[_Row]], Sequence[_Row]], role: str) -> Make:
+    return lambda case: on_rows(change, role)(case) if len(case.parts) > 1 else None
+
+
+_LINE = "line-count line-doubled unit-count trailer-differs"
+_HEADER = "header-missing column-missing column-renamed column-unknown column-doubled"
+_TORN = "line-orphan rows-apart order-fields-differ line-count value-missing"
+
+DAMAGES: tuple[Damage, ...] = (
+    Damage("no-bytes", "file-empty", each_part(lambda _: b""), own=True),
+    Damage("other-encoding", "encoding-wrong", other_encoding),
+    Damage("utf-16", "encoding-wrong", each_part(lambda data: data.decode("latin-1").encode("utf-16")), own=True),
+    Damage("in-file", "byte-order-mark", each_part(lambda data: b"\xef\xbb\xbf" + data)),
+    Damage("in-city", "nul-character", instead("ship_to.city", "Sentinel\0ville"), own=True),
+    Damage("in-city", "control-character xml-invalid document-invalid", instead("ship_to.city", "Sentinel\x07ville")),
+    Damage("other", "line-ends", other_line_ends, own=True),
+    Damage("one-row", "line-ends-mixed line-ends row-cells", mixed_line_ends),
+    Damage("in-row", "file-cut quote-unclosed row-cells line-count", cut_in_row),
+    Damage("cut-at-row-end", f"trailer-missing {_LINE} file-cut", on_rows(cut_at_row_end), counted=True),
+    Damage("row-lost", _LINE, on_rows(row_lost), counted=True),
+    Damage("row-doubled", _LINE, on_rows(row_doubled), counted=True),
+    Damage("first-row-lost", f"{_TORN} row-cells trailer-differs", on_rows(first_row_lost), counted=True),
+    Damage("row-moved", _TORN, on_rows(row_moved), counted=True),
+    Damage("order-lost", "trailer-differs", in_one_file(order_lost), counted=True),
+    Damage("order-twice", f"order-doubled {_LINE}", on_rows(order_doubled), counted=True),
+    Damage("at-the-end", "trailer-missing", on_rows(trailer_lost)),
+    Damage("of-another-file", "trailer-differs", old_trailer),
+    Damage("in-file", "row-blank", blank_row, own=True),
+    Damage("one-less", "row-cells", of_cells(without_last_cell)),
+    Damage("one-more", "row-cells", of_cells(lambda row, mark: row.replace(mark, mark * 2, 1))),
+    Damage("semicolons", f"delimiter-wrong {_HEADER} record-unknown row-cells quote-stray", other_delimiter),
+    Damage("in-city", "quote-stray", of_delimited(instead("ship_to.city", 'Sentinel"ville'), unquoted=False)),
+    Damage("lost", _HEADER, of_header(lambda _, sku: [])),
+    Damage("sku", "column-missing", at_sku()),
+    Damage("colour", "column-unknown row-cells", of_header(lambda names, _: [*names, b"Colour"]), own=True),
+    Damage("sku", "column-renamed column-missing", at_sku(b"Article"), own=True),
+    Damage("sku", "column-doubled", of_header(sku_doubled), own=True),
+    Damage("first-two", "column-moved", swapped_columns, own=True),
+    Damage("one-short", "row-cells", of_width(lambda row: row.replace(b" ", b"", 1))),
+    Damage("one-long", "row-cells", of_width(lambda row: row.replace(b" ", b"  ", 1))),
+    Damage("forms", "number-invalid", instead("lines.quantity", "1.5", "1e3", "-1")),
+    Damage("zero", "number-out-of-range", instead("lines.quantity", "0")),
+    Damage("sku", "value-missing value-malformed", instead("lines.sku", "")),
+    Damage("country", "country-unknown value-not-allowed", instead("ship_to.country", "UK"), own=True),
+    Damage("day", "date-invalid", instead("ordered_at", "30.02.2026")),
+    Damage("sku", "value-too-long row-cells", instead("lines.sku", "4" * 70)),
+    Damage("zone", "zone-missing date-invalid", instead("ordered_at", "2026-11-23T09:15:00"), own=True),
+    Damage("in-city", "bidi-character", instead("ship_to.city", "Sentinel\u202eville"), own=True),
+    Damage("in-city", "white-space", of_delimited(instead("ship_to.city", "Sentinelville ")), own=True),
+    Damage("price", "money-invalid value-malformed", instead("lines.unit_price", "19.90 EUR"), own=True),
+    Damage("zeros-lost", "gtin-invalid", instead("lines.gtin", "200000000015"), own=True),
+    Damage("order-id", "scientific-notation value-malformed", of_delimited(instead("order_id", "5.55E+12"))),
+    Damage("lines-file", "part-missing", half("lines")),
+    Damage("orders-file", "part-missing", half("orders")),
+    Damage("order-lost", "line-orphan", in_pair(order_lost, "orders")),
+    Damage("lines-lost", "line-count", in_pair(order_lost, "lines")),
+)  # fmt: skip
+
+
+_FEW = 3
+
+
+def damaged(fmt: Format, orders: Sequence[Order]) -> dict[str, Parts]:
+    """The bad files of a format, by the code that must be found in each and the name of the damage.
+
+    They hold a few of the orders: those with the most lines, and the first of the others.
+    """
+    few = sorted(sorted(range(len(orders)), key=lambda at: (-len(orders[at].lines), at))[:_FEW])
+    case = Case(fmt, tuple(orders[at] for at in few), {})
+    case = replace(case, parts=case.written(case.orders))
+    found: dict[str, Parts] = {}
+    for damage in DAMAGES:
+        if damage.own and fmt.status == "unverified":
+            continue
+        parts = damage.make(case)
+        if parts is None:
+            continue
+        report = validate(parts, format=fmt)
+        codes = {finding.code for finding in report.findings} - {"uncounted"}
+        code = next((code for code in damage.codes.split() if code in codes), None)
+        if code is None and damage.counted and not codes:
+            continue
+        stem = f"{code}-{damage.name}"
+        assert code is not None and stem not in found, (fmt.name, damage.name, damage.codes, codes)
+        found[stem] = parts
+    return found

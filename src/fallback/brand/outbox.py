@@ -8,8 +8,8 @@ no customer data. Each verb is one transaction, so that a program killed between
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
-from fallback.agreement import split_key
 from fallback.brand import tables
 from fallback.brand.standing import (
     WHOLE,
@@ -31,11 +30,13 @@ from fallback.brand.standing import (
     standings,
 )
 from fallback.clock import as_utc
+from fallback.database import open_database, told
 from fallback.delivery.drop import Delivered
 from fallback.documents.base import State
 from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import INSIDE, AnsweredOrder, Receipt, Stage
 from fallback.errors import Refused, WrongUse
+from fallback.records.keys import split_key
 
 _STAGES: tuple[Stage, ...] = ("received", "checked", "processed")
 
@@ -284,8 +285,10 @@ class Outbox:
             last_receipt=max(receipts, key=lambda receipt: receipt.times.issued_at, default=None),
         )
 
-    def _transaction(self) -> AbstractContextManager[Connection]:
-        return tables.transaction(self._engine, self.path)
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with told(tables.OUTBOX, self.path), self._engine.begin() as connection:
+            yield connection
 
     def _known(self, connection: Connection, file_id: str) -> Row[Any]:
         row = _find(connection, file_id)
@@ -300,10 +303,11 @@ class Outbox:
     def _begin(self, connection: Connection, file_id: str, at: datetime) -> bool:
         file = self._known(connection, file_id)
         if heard := _heard(connection, file.n):
+            wait = "" if heard.stage == "processed" else "wait for its processed receipt, then "
             raise Refused(
                 "order-in-flight",
                 f"the warehouse has {file.name} already: its receipt says {heard.stage}",
-                hint="do not send it again; wait for its processed receipt, then export what is still open",
+                hint=f"do not send it again; {wait}export what is still open",
             )
         rivals = standings(_rivals(connection, file.state, file.n))
         if held := [one for one in rivals.values() if one.code is not None]:
@@ -330,7 +334,7 @@ def open_outbox(path: Path, *, wait_s: float = 10.0) -> Outbox:
     ``wait_s`` is how long, in seconds, to wait for another program that uses it. Raises FallbackError
     ``outbox-unusable``: no such folder, no permission, another file, another version, a full disk.
     """
-    return Outbox(path, tables.open_tables(path, wait_s))
+    return Outbox(path, open_database(tables.OUTBOX, path, wait_s))
 
 
 def _last_sequence(connection: Connection, state: State) -> int:
@@ -441,7 +445,7 @@ def _heard(connection: Connection, file: int) -> Receipt | None:
 def _answer(connection: Connection, file: int, manifest: Manifest, receipt: Receipt, current: Receipt | None) -> None:
     """Enter the answers of a processed receipt, unless ``current``, the one that held so far, stands."""
     answers = answered_orders(manifest, receipt)
-    sent = manifest.files[0].sha256
+    sent = manifest.sha256
     if current is not None and current.file.sha256 == sent != receipt.file.sha256:
         raise _foreign(receipt, f"it is about other bytes than {current.receipt_id}, which answers for what was sent")
     if current is not None and receipt.supersedes != current.receipt_id:

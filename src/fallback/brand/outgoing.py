@@ -109,9 +109,9 @@ def export(
     desk = _Desk(agreement, population, outbox.open_keys(state), fmt, show_values)
     chosen = desk.choose(crosswalk(agreement))
     _same_state(chosen, state)
-    _within(len(chosen), agreement.limits.max_orders_per_file, "orders")
-    written = write(fmt, chosen, codes=agreement.codes, key=agreement.key, show_values=show_values)
-    desk.refuse(written.findings, chosen, written.orders)
+    most = fmt.max_orders or max(len(chosen), 1)
+    _within(min(len(chosen), most), agreement.limits.max_orders_per_file, "orders")
+    written = desk.write(chosen, most)
     if not written.orders:
         return desk.result(None, None, None)
     _within(sum(map(len, written.parts.values())), agreement.limits.max_bytes, "bytes")
@@ -226,6 +226,7 @@ class _Desk:
         self.agreement = agreement
         self.population = population
         self.standing = standing
+        self.format = fmt
         self.drops = fmt.lost
         self.show = show
         self.findings: list[Finding] = list(population.findings)
@@ -305,6 +306,21 @@ class _Desk:
             )
         )
         return True
+
+    def write(self, chosen: Sequence[Order], most: int) -> Written:
+        """The first orders of which any fits, at most so many; the others are for the files after this one."""
+        at = 0
+        while True:
+            part = chosen[at : at + most]
+            codes, key = self.agreement.codes, self.agreement.key
+            written = write(self.format, part, codes=codes, key=key, show_values=self.show)
+            self.refuse(written.findings, part, written.orders)
+            at += most
+            if written.orders or at >= len(chosen):
+                break
+        for order in chosen[at:]:
+            self.leave_out(order, "next-file")
+        return written
 
     def refuse(self, findings: Sequence[Finding], chosen: Sequence[Order], written: Sequence[Order]) -> None:
         """Take the findings of writing, and leave out the orders that were not written."""

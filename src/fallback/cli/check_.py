@@ -35,12 +35,21 @@ def command(agreement: Path | None, connect: bool, as_json: bool) -> int:
     def gap(path: str, found: str, expected: str, code: str = "agreement-gap") -> None:
         findings.append(Finding(code, Place("agreement.toml"), field=path, found=found, expected=expected))
 
-    if wall_clock().date() > terms.review_by:
+    today = wall_clock().date()
+    if today < terms.effective_from:
+        gap("effective_from", str(terms.effective_from), "terms that hold today")
+    if terms.parties.brand.org == terms.parties.warehouse.org:
+        gap("parties.warehouse.org", "the brand's own name", "the other side's")
+    if not terms.has_local:
+        gap("local.toml", "none beside the agreement", "this machine's side and login: fallback init writes one")
+    if today > terms.review_by:
         gap("review_by", str(terms.review_by), "a review date to come", "agreement-review")
     if not terms.cutoffs:
         gap("cutoffs", "none", "one [[cutoffs]] at least: without it nobody can say when the fallback is due")
     if not terms.commitments:
         gap("commitments", "none", "a limit for export, acknowledge and load")
+    for code in sorted(fmt.codes - set(terms.codes)):
+        gap(f"codes.{code}", "none", f"what {fmt.name} needs: without it nothing can be exported")
     if terms.integration.pause_owner is None:
         gap("integration.pause_owner", "nobody", "who can pause the integration at night")
     if terms.integration.late_arrival_horizon < terms.integration.retry_horizon:

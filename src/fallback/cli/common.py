@@ -110,13 +110,20 @@ def say(text: str) -> None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """A list, one entry a line, such as the warehouse's SKUs. Blank lines and lines with # do not count."""
+    """A list, one entry a line, such as the warehouse's SKUs. Blank lines and lines with # do not count.
+
+    Raises FallbackError ``file-unreadable`` also where there is no entry: nothing would be known, and all be refused.
+    """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise FallbackError("file-unreadable", f"{path}: {reason}") from None
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    entries = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not entries:
+        hint = "make the list again, one entry a line; without a list nothing is held against it"
+        raise FallbackError("file-unreadable", f"{path}: there is no entry in it", hint=hint)
+    return entries
 
 
 def item_list(agreement: Agreement | None, given: Path | None) -> list[str] | None:

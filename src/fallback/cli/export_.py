@@ -140,6 +140,8 @@ def _tell(result: Export, integration: str) -> None:
     say(f"in the file: {', '.join(count(number, noun) for number, noun in inside)}")
     for code, number in sorted(result.excluded.items()):
         say(f"left out:    {number:,} {code}")
+    if "next-file" in result.excluded:
+        say("the format holds no more orders a file: send this one, then export again for the next")
     if result.path is None:
         say("no file was made: no order is left to write. `fallback explain nothing-to-export`")
         return

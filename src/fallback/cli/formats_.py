@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fallback.cli.common import at_option, emit, json_option, say, wall_clock
+from fallback.cli.common import (
+    agreement_option,
+    at_option,
+    emit,
+    json_option,
+    load_agreement,
+    say,
+    show_values_option,
+    wall_clock,
+)
 
 if TYPE_CHECKING:
-    from fallback.formats.spec import Format
     from fallback.records.order import Order
 
 
@@ -78,40 +87,32 @@ def show(name: str, as_json: bool) -> int:
 def check(name: str, as_json: bool) -> int:
     """Is a format sound, and does what it writes read back?
 
-    Exit code 0 when it does, 3 with every mistake when it does not.
+    Sample orders are written and read back, and those of the orders.jsonl beside a format.toml. Exit code 0 when all
+    is well, 3 with every mistake when it is not.
 
     \b
     Example:
       fallback formats check partner/format.toml
     """
+    from fallback.cli.soundness import Soundness, soundness_of
     from fallback.errors import FallbackError
     from fallback.formats.library import load_format
-    from fallback.formats.read import read
-    from fallback.formats.samples import samples
-    from fallback.formats.write import write
 
-    fmt = load_format(name)
-    orders = samples(fmt, 50, at=wall_clock()) if fmt.direction == "both" else []
-    codes = {field.code: "X" for field in fmt.all_fields if field.code}
-    step = fmt.max_orders or 50
-    fitting, codes_found = 0, set()
-    for begin in range(0, len(orders), step):
-        written = write(fmt, orders[begin : begin + step], codes=codes, key=lambda order: order.order_id)
-        fitting += len(written.orders)
-        codes_found |= {finding.code for finding in written.findings}
-        if not written.orders:
-            continue
-        content = read(fmt, written.parts, name=fmt.name, codes=codes, defaults={"brand": "acme"})
-        if [one.order for one in content.orders] != list(written.orders) or content.findings:
-            raise FallbackError("format-invalid", f"{fmt.name}: what it writes does not read back as it was")
-    refused = sorted(codes_found)
+    try:
+        fmt = load_format(name)
+    except FallbackError as error:
+        if not as_json or error.code != "format-invalid":
+            raise
+        head, *places = error.message.split("\n")
+        emit(Soundness(name, mistakes=tuple(place.strip() for place in places) or (head,)).told())
+        return error.exit_code
+    found = soundness_of(name, fmt, wall_clock())
     if as_json:
-        emit({"schema": "fallback.soundness/1", **fmt.ref.model_dump(), "sound": True, "refused": refused})
-        return 0
-    tried = f"{fitting} sample orders read back as written" if orders else "it is read and never written"
-    click.echo(f"{fmt.name} version {fmt.version} is sound: {tried}")
-    if refused:
-        click.echo(f"  {len(orders) - fitting} more do not fit it: {', '.join(refused)}")
+        emit(found.told())
+        return 3 if found.mistakes else 0
+    if found.mistakes:
+        raise FallbackError("format-invalid", f"{fmt.name}: {'; '.join(found.mistakes)}")
+    click.echo(found.text(), nl=False)
     return 0
 
 
@@ -134,7 +135,7 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
     """
     from fallback.brand.outgoing import file_name, write_parts
     from fallback.formats.library import load_format
-    from fallback.formats.samples import fitting
+    from fallback.formats.samples import fitting, sample_codes
     from fallback.formats.write import write
     from fallback.render.words import count as words
 
@@ -144,7 +145,7 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
     if out is None and len(fmt.roles) > 1:
         raise click.UsageError(f"{fmt.name} is a pair of files: give --out, the folder for them.")
     now = at or wall_clock()
-    codes = {field.code: "X" for field in fmt.all_fields if field.code}
+    codes = sample_codes(fmt)
 
     def key(order: Order) -> str:
         return f"{brand}:shopify:{order.order_id}:{order.group}"
@@ -168,26 +169,36 @@ def sample(name: str, count: int, seed: int, brand: str, out: Path | None, at: d
 def diff(old: str, new: str, as_json: bool) -> int:
     """What a change of a format breaks.
 
-    Exit code 0 when nothing does, 1 when a file of one version does not read by the other.
+    Each change is said with whether old files still read, and whether the partner must change. Exit code 0 when nothing
+    breaks, else 1.
 
     \b
     Example:
       fallback formats diff old/format.toml new/format.toml
     """
-    from dataclasses import asdict
-
     from fallback.formats.compare import diff as compare
     from fallback.formats.library import load_format
+    from fallback.render.words import count as words
 
-    changes = compare(load_format(old), load_format(new))
+    before, after = load_format(old), load_format(new)
+    changes = compare(before, after)
+    breaking = sum(change.breaks for change in changes)
     if as_json:
-        emit([asdict(change) for change in changes])
+        listed = [{**asdict(change), "breaks": change.breaks} for change in changes]
+        sides = {"old": before.ref.model_dump(), "new": after.ref.model_dump()}
+        emit({"schema": "fallback.format-diff/1", **sides, "breaks": breaking > 0, "changes": listed})
+        return 1 if breaking else 0
+    for change in sorted(changes, key=lambda change: not change.breaks):
+        click.echo(f"{'breaks' if change.breaks else 'harmless':9} {change.place}: {change.text}")
+        if change.breaks:
+            files = "still read" if change.old_files_read else "may be refused"
+            partner = "must change too" if change.partner_must_change else "need not change"
+            click.echo(f"{'':9} old files {files}; the partner {partner}")
+    if changes:
+        click.echo(f"{words(len(changes), 'change')}, of which {breaking} {'breaks' if breaking == 1 else 'break'}")
     else:
-        for change in changes:
-            click.echo(f"{change.effect:10} {change.place}: {change.text}")
-        if not changes:
-            click.echo("nothing differs")
-    return 1 if any(change.effect == "breaking" for change in changes) else 0
+        click.echo("nothing changes")
+    return 1 if breaking else 0
 
 
 @command.command()
@@ -200,108 +211,120 @@ def diff(old: str, new: str, as_json: bool) -> int:
     show_default=True,
     help="What to write.",
 )
-@click.option(
-    "--file", "data_file", default="orders.csv", show_default=True, help="The file that a data package names."
-)
-def scope(name: str, kind: str, data_file: str) -> int:
+@click.option("--file", "files", multiple=True, help="The file that a data package names; of a pair, both.")
+def scope(name: str, kind: str, files: tuple[str, ...]) -> int:
     """The field-level scope sheet of a format, as a contract can attach it; to standard output.
+
+    As Markdown, as one HTML page to print and sign, as the JSON Schema of the orders that the format carries, or as a
+    data package of Frictionless, whose Table Schema checks a file without this program.
 
     \b
     Example:
-      fallback formats scope order-lines-csv --as html
+      fallback formats scope order-lines-csv --as html > scope.html
     """
     from fallback.formats import scope as scopes
-    from fallback.formats.describe import describe, facts
+    from fallback.formats.describe import describe, facts, proofs
     from fallback.formats.library import load_format
-    from fallback.records.sample import sample_orders
 
     fmt = load_format(name)
     if kind == "json-schema":
         emit(scopes.json_schema(fmt))
     elif kind == "data-package":
-        emit(scopes.data_package(fmt, data_file))
+        if len(files) not in (0, len(fmt.roles)):
+            raise click.UsageError(f"--file: {fmt.name} has {len(fmt.roles)}: name each")
+        emit(scopes.data_package(fmt, files or [f"{role}.csv" for role in fmt.roles]))
     elif kind == "markdown":
         click.echo(describe(fmt), nl=False)
     else:
+        from fallback.formats.samples import samples
         from fallback.render.html import sheet_html
 
-        example = sample_orders(1, at=wall_clock())[0]
         title = f"{fmt.name}, version {fmt.version}"
-        click.echo(sheet_html(title, fmt.title, fmt.sha256, facts(fmt), scopes.sheet(fmt, example)), nl=False)
+        fields = scopes.sheet(fmt, samples(fmt, 20, at=wall_clock()))
+        page = sheet_html(title, fmt.title, fmt.sha256, facts(fmt), fields, list(proofs(fmt)))
+        click.echo(page, nl=False)
     return 0
 
 
 @command.command()
 @click.argument("left", type=click.Path(path_type=Path))
 @click.argument("right", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", help="The format of the sides that are files; others are payloads.")
-@click.option("--brand", default="acme", show_default=True, help="The brand of the payloads.")
+@click.option("--format", "format_names", multiple=True, help="The format of a file; may be given twice.")
+@click.option("--brand", default="acme", show_default=True, help="The brand of the orders, without an agreement.")
+@agreement_option
+@show_values_option
 @json_option
-def parity(left: Path, right: Path, format_name: str | None, brand: str, as_json: bool) -> int:
+def parity(
+    left: Path,
+    right: Path,
+    format_names: tuple[str, ...],
+    brand: str,
+    agreement: Path | None,
+    show_values: bool,
+    as_json: bool,
+) -> int:
     """The same orders as two sources show them, field by field: equal, dropped by agreement, or different.
 
-    Each side is a platform payload, or a file of --format. Exit code 1 when something differs.
+    Each side is a file of --format, canonical orders, one a line, or a platform's payload. With --agreement its brand,
+    key, format, codes and mapping count. Exit code 0 when both sides show the same orders, else 1.
 
     \b
     Example:
       fallback formats parity orders.json ACME_ORDERS_20261123T140000Z_000001.csv --format order-lines-csv
     """
-    from dataclasses import asdict
-
-    from fallback.formats.compare import parity as compare
+    from fallback.cli.sides import parity_text, side_of
     from fallback.formats.library import load_format
+    from fallback.formats.parity import parity as compare
 
-    fmt = load_format(format_name) if format_name else None
-    sides = [_orders_of(path, fmt, brand) for path in (left, right)]
-    differences = compare(
-        *sides, key=lambda order: f"{order.brand}:{order.platform}:{order.order_id}:{order.group}", fmt=fmt
+    terms = load_agreement(agreement) if agreement else None
+    formats = [load_format(one) for one in format_names] or ([terms.open_format()] if terms else [])
+    sides = [side_of(path, formats, brand, terms, wall_clock()) for path in (left, right)]
+    found = compare(
+        *(side.orders for side in sides),
+        key=terms.key if terms else lambda order: f"{order.brand}:{order.platform}:{order.order_id}:{order.group}",
+        formats=[side.format for side in sides if side.format],
+        show_values=show_values,
     )
     if as_json:
-        emit([asdict(one) for one in differences])
+        told = {"left": sides[0].told(), "right": sides[1].told(), "equal": found.equal}
+        emit({"schema": "fallback.parity/1", **told, "differences": [asdict(one) for one in found.differences]})
     else:
-        click.echo(f"{len(sides[0]):,} orders in {left.name}, {len(sides[1]):,} in {right.name}")
-        for one in differences:
-            click.echo(f"{one.verdict:10} {one.key} {one.path}".rstrip())
-        click.echo("equal" if not differences else f"{len(differences):,} differences")
-    return 1 if any(one.verdict != "dropped" for one in differences) else 0
-
-
-def _orders_of(path: Path, fmt: Format | None, brand: str) -> list[Order]:
-    """The orders of one side: a payload where it is JSON of a platform, else a file of the format."""
-    from fallback.errors import FallbackError, WrongUse
-    from fallback.formats.read import read
-    from fallback.platforms.base import Eligibility
-    from fallback.platforms.population import read_orders
-    from fallback.validation.parts import open_parts
-
-    try:
-        return list(read_orders([path], brand=brand, eligibility=Eligibility(), now=wall_clock()).orders)
-    except FallbackError as error:
-        if error.code != "payload-unreadable" or fmt is None:
-            raise
-    parts = open_parts(path, fmt)
-    content = read(fmt, parts.data, name=parts.names, defaults={"brand": brand})
-    if any(finding.refuses_file for finding in content.findings):
-        raise WrongUse("wrong-use", f"{path.name} is no whole file of {fmt.name}", hint="`fallback validate` says why")
-    return [one.order for one in content.orders if one.order is not None]
+        click.echo(parity_text(found, *sides), nl=False)
+    return 0 if found.same and not any(side.unread for side in sides) else 1
 
 
 @command.command("new")
 @click.argument("sample_file", type=click.Path(path_type=Path))
 @click.option("--name", default="partner-orders", show_default=True, help="The name of the format.")
-def new_(sample_file: Path, name: str) -> int:
-    """A draft format from a partner's sample file; what is doubtful is marked CHECK. To standard output.
+@click.option("--out", type=click.Path(path_type=Path), help="Write it here; another file is never replaced.")
+def new_(sample_file: Path, name: str, out: Path | None) -> int:
+    """A draft format from a partner's sample file; what is doubtful is marked CHECK.
+
+    To standard output, or with --out into a new file. It holds nothing of the sample's rows, which are customers'.
 
     \b
     Example:
-      fallback formats new their-sample.csv > format.toml
+      fallback formats new their-sample.csv --out format.toml
     """
     from fallback.errors import FallbackError
+    from fallback.files import write_file
     from fallback.formats.draft import draft
+    from fallback.formats.library import load_format
+    from fallback.formats.sniff import MOST_BYTES
 
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
+        raise click.UsageError("--name is small letters, digits and dashes, such as partner-orders.")
     try:
-        data = sample_file.read_bytes()
+        with sample_file.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise FallbackError("file-unreadable", f"{sample_file}: {error.strerror or 'cannot be read'}") from None
-    click.echo(draft(data, name, sample_file.name), nl=False)
+    docs = {field.path: field.doc for field in load_format("order-lines-csv").fields if field.path}
+    text = draft(data, name, sample_file.name, docs)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_file(out, text.encode())
+        click.echo(out)
+        say(f"`fallback formats check {out}` says what is left to do")
     return 0

@@ -18,6 +18,7 @@ from fallback.errors import FallbackError, WrongUse
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
+    from fallback.formats.spec import Format
 
 _AGREEMENT = """\
 # The agreement between {brand} and {warehouse}. Both sides hold this file; `fallback check` prints its hash.
@@ -35,7 +36,7 @@ org = "{warehouse}"
 
 [format]
 orders = {format}
-order_key = "{{brand}}:{{platform}}:{{order_id}}:{{group}}"
+order_key = {order_key}
 on_existing = "reject"                  # what the WMS does with an order number that it knows
 load_mode = "all-valid"                 # or all-or-nothing
 
@@ -71,12 +72,12 @@ proof = "hash"
 max_orders_per_file = 5000
 max_units_per_order = 500
 max_bytes = 20000000
-"""
+{numbers}{codes}"""
 
 _SERVICE_MAP = """from,to,carrier,note
-Standard,STD,,
-Express,EXP,,
-Free Shipping,STD,,
+Standard,{standard},,
+Express,{express},,
+Free Shipping,{standard},,
 """
 
 
@@ -121,17 +122,20 @@ def command(
     fixed = {"--brand": brand, "--warehouse": warehouse, "--format": format_name, "--cutoff": cutoff, "--zone": zone}
     if source and (given := [name for name, value in fixed.items() if value is not None]):
         raise click.UsageError(f"--from takes the agreement as it is: without {', '.join(given)}.")
-    from fallback.agreement import load_agreement
+    from fallback.agreement import key_template, load_agreement
 
     theirs = load_agreement(source) if source else None
     drop = drop or _ask("--drop", "Where is the drop? folder:PATH or sftp://USER@HOST:PORT/FOLDER")
     endpoint, login = _endpoint(drop, host_key, key_file)
     if theirs is None:
-        chosen, files = _format_file(format_name or "order-lines-csv")
+        chosen, fmt, files = _format_file(format_name or "order-lines-csv")
         files |= _new_agreement(
             brand=_code("--brand", brand or _ask("--brand", "The brand's code", "acme")),
             warehouse=_code("--warehouse", warehouse or _ask("--warehouse", "The warehouse's code", "northdock")),
             format=_quoted(chosen),
+            order_key=_quoted(key_template(fmt)),
+            numbers=_numbers(fmt),
+            codes=_codes(fmt),
             cutoff=_quoted(cutoff or "14:00"),
             zone=_quoted(zone or "UTC"),
             endpoint=", ".join(f"{name} = {_quoted(value)}" for name, value in endpoint.items()),
@@ -142,7 +146,7 @@ def command(
         files = {"agreement.toml": theirs.text, **_of_source(theirs, side)}
     if side == "brand":
         maps = (theirs.mapping.sku, theirs.mapping.service) if theirs else ("sku-map.csv", "service-map.csv")
-        for name, text in _brand_files(*maps):
+        for name, text in _brand_files(*maps, theirs.open_format() if theirs else fmt):
             files.setdefault(name, text)
     files["local.toml"] = _local(side, login)
     terms = _write(folder, files, new=theirs is None)
@@ -152,6 +156,8 @@ def command(
     for name in files:
         click.echo(folder / name)
     say(f"agreement {terms.id} version {terms.version}: sha256 {terms.sha256[:12]}, the same on both sides")
+    if lacking := terms.open_format().codes - set(terms.codes):
+        say(f"agree on [codes] before the first export: {', '.join(sorted(lacking))}")
     say(f"next: cd {shlex.quote(str(folder))} && fallback status")
     return 0
 
@@ -257,15 +263,37 @@ def _same_drop(theirs: Agreement, endpoint: Mapping[str, Any]) -> None:
 # --- the files
 
 
-def _format_file(name: str) -> tuple[str, dict[str, str]]:
-    """What a new agreement calls its format. One of their own is copied beside it, so that both sides hold it."""
+def _format_file(name: str) -> tuple[str, Format, dict[str, str]]:
+    """What a new agreement calls its format, and the format. One of their own is copied beside it, so that both sides
+    hold it."""
     from fallback.formats.library import load_format, shipped
 
+    fmt = load_format(name)
+    if fmt.direction == "read":
+        raise FallbackError("format-read-only", f"files of the format {fmt.name} are read, never written")
     if name in shipped():
-        return name, {}
-    load_format(name)
+        return name, fmt, {}
     file = Path(name) / "format.toml" if Path(name).is_dir() else Path(name)
-    return file.name, {file.name: file.read_text("utf-8")}
+    return file.name, fmt, {file.name: file.read_text("utf-8")}
+
+
+def _numbers(fmt: Format) -> str:
+    """Shopify's numbers begin with #, which some warehouses do not take."""
+    from fallback.formats.check import cell_problem
+
+    field = next(field for field in fmt.all_fields if field.path == "order_number")
+    if cell_problem(field, "#1001") is None:
+        return ""
+    return '\n[eligibility]\nnumber_prefix = "#"                     # the shop\'s; the warehouse knows #1001 as 1001\n'
+
+
+def _codes(fmt: Format) -> str:
+    """The section for what the warehouse calls things, each to be agreed on: nothing is made up that would be sent."""
+    wanted = {field.code: field for field in fmt.all_fields if field.code}
+    if not wanted:
+        return ""
+    lines = [f'# {code} = ""                    # {field.name}: {field.doc}\n' for code, field in wanted.items()]
+    return "\n[codes]                                 # what the warehouse calls things\n" + "".join(lines)
 
 
 def _of_source(theirs: Agreement, side: str) -> dict[str, str]:
@@ -293,7 +321,7 @@ def _local(side: str, login: str) -> str:
     )
 
 
-def _brand_files(sku_map: str | None, service_map: str | None) -> Iterator[tuple[str, str]]:
+def _brand_files(sku_map: str | None, service_map: str | None, fmt: Format) -> Iterator[tuple[str, str]]:
     """Maps to begin with, under their agreed names, and a payload to try them on."""
     from fallback.cli.samples import payload
     from fallback.records.sample import SKUS
@@ -301,5 +329,6 @@ def _brand_files(sku_map: str | None, service_map: str | None) -> Iterator[tuple
     if sku_map:
         yield sku_map, "from,to,note\n" + "".join(f"{sku},{sku},\n" for sku in SKUS)
     if service_map:
-        yield service_map, _SERVICE_MAP
+        agreed = next(iter(field.allowed for field in fmt.all_fields if field.path == "service"), ()) or ("STD", "EXP")
+        yield service_map, _SERVICE_MAP.format(standard=agreed[0], express=agreed[-1])
     yield "sample-orders.json", payload(wall_clock())

@@ -91,7 +91,9 @@ def _brand(terms: Agreement) -> dict[str, Any]:
     if summary.open:
         step = "fallback collect"
     elif summary.made:
-        step = f"fallback send {Path(terms.local.outgoing) / summary.made[-1]}"
+        made = Path(terms.local.outgoing) / summary.made[-1]
+        # Exported with --out it lies elsewhere; where, only the person knows.
+        step = f"fallback send {made if terms.path(str(made)).exists() else f'DIR/{made.name}'}"
     elif summary.awaiting:
         step = "call the warehouse about the orders to be decided, then: fallback reconcile --platform P --wms W"
     elif summary.rejected:

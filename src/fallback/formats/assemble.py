@@ -14,7 +14,7 @@ from fallback.formats.check import cell_problem
 from fallback.formats.defaults import fill
 from fallback.formats.shape import Column, Shape
 from fallback.records.judge import Problem, judge
-from fallback.records.order import Order
+from fallback.records.order import Order, check_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,12 @@ class Assembly:
     blamed: set[tuple[Any, ...]] = field(default_factory=set)
     strange: set[str] = field(default_factory=set)
     texts: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    places: dict[tuple[Any, ...], Place] = field(default_factory=dict)
     again: list[tuple[Column, tuple[Any, ...], str, Place]] = field(default_factory=list)
     declared_lines: int | None = None
     declared_units: int | None = None
     key: str | None = None
+    check: str | None = None
     poisoned: bool = False
     unsaid: bool = False
 
@@ -125,6 +127,8 @@ class Assembly:
     def cell(self, column: Column, text: str, place: Place) -> None:
         """Take the text of one cell: its value goes to the order or to the line begun last."""
         loc: tuple[Any, ...] = ("lines", len(self.lines) - 1, *column.keys) if column.of_line else column.keys
+        if place.at:
+            self.places[loc] = place
         if column.field.only is not None:
             self._ask(column, column.field.only, text, loc, place)
             return
@@ -171,6 +175,8 @@ class Assembly:
         spec = column.field
         if spec.path == "key":
             self.key = text
+        elif spec.path == "order_check":
+            self.check = text
         elif spec.path in ("purpose", "envelope_at"):
             return  # the room of the tree has looked at it
         elif spec.path in ("order_lines", "order_units"):
@@ -181,7 +187,8 @@ class Assembly:
         else:
             expected = self.desk.fixed(column)
             if expected is not None and text != expected:
-                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=quote(expected))
+                words = quote(expected) if expected else "nothing"
+                self.blame("value-wrong", ("fixed", spec.name), column, place, text=text, expected=words)
 
     def blame(
         self,
@@ -242,7 +249,7 @@ class Assembly:
             above = {part for loc in self.blamed for part in _above(loc)}
             for problem in judged:
                 self.take_problem(problem, above)
-        elif not any(f.is_error for f in self.findings):
+        elif not any(f.is_error for f in self.findings) and self._proves(judged):
             order = judged
         shifted = len(self.strange) >= _SHIFTED and not self.desk.show_values
         if shifted:
@@ -259,6 +266,16 @@ class Assembly:
             self.identity,
             shifted,
         )
+
+    def _proves(self, order: Order) -> bool:
+        """Whether the order is the one that its check digits were made of, where the file has them."""
+        fmt = self.desk.shape.format
+        if self.check is None or check_code(order, fmt.carried) == self.check:
+            return True
+        column = self.desk.shape.columns.get("order_check")
+        expected = f"{check_code(order, fmt.carried)}, if the rest of the order were right"
+        self.blame("check-differs", ("order_check",), column, self.place, text=self.check, expected=expected)
+        return False
 
     def _hidden(self, finding: Finding) -> Finding:
         """A finding of an order whose cells have moved: any value in it may be a person's."""
@@ -304,15 +321,22 @@ class Assembly:
         """Add the record's word, unless a value in it or around it has been blamed. ``above`` is all around those."""
         if problem.loc in above or problem.loc in self.blamed or any(p in self.blamed for p in _above(problem.loc)):
             return
+        if self._source(problem) in self.blamed:
+            return
         above.update(_above(problem.loc))
         index = problem.loc[1] if problem.loc[:1] == ("lines",) and len(problem.loc) > 1 else None
-        place = self.place if not isinstance(index, int) else self.line_places[index]
+        place = self.places.get(problem.loc) or (self.line_places[index] if isinstance(index, int) else self.place)
         column = self.desk.shape.columns.get(problem.path)
         text = self.texts.get(problem.loc)
         found = "nothing" if problem.code == "value-missing" else None
         if found is None and column is None and problem.found is not None:
             found = "a value"
         self.blame(problem.code, problem.loc, column, place, text=text, found=found, expected=problem.expected)
+
+    def _source(self, problem: Problem) -> tuple[Any, ...]:
+        """Where the value stands that by default is that of the problem's path, too."""
+        source = self.desk.shape.format.defaults.get(problem.path, "").removeprefix("=").split(".")
+        return (*problem.loc[:2], *source[1:]) if source[0] == "lines" else tuple(source)
 
 
 _DECLARED = {"order_lines": "declared_lines", "order_units": "declared_units"}

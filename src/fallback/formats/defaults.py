@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from fallback.formats import cells
 from fallback.formats.shape import put
 from fallback.formats.spec import Format
-from fallback.records.judge import judge
 from fallback.records.order import Order
 from fallback.records.paths import PATHS, without
 
@@ -49,7 +49,7 @@ def _get(data: Any, keys: list[str]) -> Any:
 
 def as_carried(order: Order, fmt: Format) -> Order:
     """The order as a file of this format gives it back: without what it drops, with its defaults, and its times as
-    coarse as they are written."""
+    coarse as they are written. Not judged: a default may be no value of its path where it is taken from another one."""
     kept = without(order, fmt.drops)
     coarse = {field.path: field for field in fmt.all_fields if field.coarse and field.path}
     if not fmt.defaults and not coarse:
@@ -66,6 +66,21 @@ def as_carried(order: Order, fmt: Format) -> Order:
             text = cells.writer("instant", field.date, field.zone)(value)
             data[path] = cells.reader("instant", field.date, field.zone)(text)
     fill(data, lines, fmt)
-    judged = judge({**data, "lines": lines})
-    assert isinstance(judged, Order)  # the soundness of the format: its defaults are values of their paths
-    return judged
+    own, of_ship_to, of_line = _names((*fmt.defaults, *coarse))
+    return kept.model_copy(
+        update={name: data.get(name) for name in own}
+        | {"ship_to": kept.ship_to.model_copy(update={name: data["ship_to"].get(name) for name in of_ship_to})}
+        | {
+            "lines": tuple(
+                line.model_copy(update={name: filled.get(name) for name in of_line})
+                for line, filled in zip(kept.lines, lines, strict=True)
+            )
+        }
+    )
+
+
+def _names(paths: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """The last parts of paths: of the order's own, its ship-to's and its lines'."""
+    parts = [path.rpartition(".") for path in paths]
+    own, ship_to, line = ([name for head, _, name in parts if head == place] for place in ("", "ship_to", "lines"))
+    return own, ship_to, line

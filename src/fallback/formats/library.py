@@ -26,14 +26,19 @@ def load_format(name: str | Path, folder: Path | None = None) -> Format:
 
     Raises FallbackError ``format-unknown``, or ``format-invalid`` with every mistake.
     """
+    return _load(format_file(name, folder))
+
+
+def format_file(name: str | Path, folder: Path | None = None) -> Path:
+    """Where a format stands, by its name or path as for ``load_format``. Raises FallbackError ``format-unknown``."""
     path = (folder or Path()) / name
     if str(name).endswith(".toml") or path.is_dir():
         file = path / "format.toml" if path.is_dir() else path
         if not file.is_file():
             raise FallbackError("format-unknown", f"there is no format file at {file}")
-        return _load(file)
+        return file
     if str(name) in shipped():
-        return _load(shipped_folder() / name / "format.toml")
+        return shipped_folder() / name / "format.toml"
     raise FallbackError(
         "format-unknown",
         f"there is no format {str(name)[:80]}",

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from fallback.findings import CATALOGUE, Finding, Place
+from fallback.findings import Finding, Place
+from fallback.formats.apart import read_each
 from fallback.formats.assemble import Assembly, Desk, ReadOrder, order_name
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.shape import Column, Members
@@ -15,26 +16,7 @@ from fallback.formats.shape import Column, Members
 
 def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder], list[Finding], int]:
     """The orders, the findings about the file, and the number of objects."""
-    orders: list[ReadOrder] = []
-    findings: list[Finding] = []
-    records, told = 0, 0
-    for item in items:
-        records = max(records, item.record)
-        place = Place(desk.file, item.line, item.record)
-        if isinstance(item, Row):
-            orders.append(_order(item.cells, place, desk))
-        elif CATALOGUE[item.code].about == "order":
-            # Each object is whole or broken by itself: a broken one takes nothing of its neighbours with it.
-            name = _name(item.cells, place, desk)
-            finding = Finding(item.code, place, order=name, found=item.found, expected=item.expected)
-            orders.append(ReadOrder(None, name, place, (), None, (finding,), identity=_identity(item.cells, desk)))
-        else:
-            findings.append(Finding(item.code, place, found=item.found, expected=item.expected))
-        told += len(orders[-1].findings) if orders and orders[-1].place == place else 0
-        desk.within(
-            orders=len(orders), findings=told + len(findings), such_as=orders[-1].findings if orders else findings
-        )
-    return orders, findings, records
+    return read_each(items, desk, _order, _identity, _number)
 
 
 def _texts(content: Any, paths: Iterable[str], desk: Desk) -> Iterator[tuple[str, str]]:
@@ -49,9 +31,8 @@ def _identity(content: Any, desk: Desk) -> tuple[tuple[str, str], ...]:
     return tuple(_texts(content, desk.shape.format.identity(), desk))
 
 
-def _name(content: Any, place: Place, desk: Desk) -> str:
-    number = next(_texts(content, ("order_number",), desk), ("", ""))[1]
-    return order_name(number, place.record)
+def _number(content: Any, desk: Desk) -> str:
+    return next(_texts(content, ("order_number",), desk), ("", ""))[1]
 
 
 def _get(content: Any, parts: Iterable[str]) -> Any:
@@ -61,7 +42,7 @@ def _get(content: Any, parts: Iterable[str]) -> Any:
 
 
 def _order(content: dict[str, Any], place: Place, desk: Desk) -> ReadOrder:
-    assembly = Assembly(desk, _name(content, place, desk), place, _identity(content, desk))
+    assembly = Assembly(desk, order_name(_number(content, desk), place.record), place, _identity(content, desk))
     row, group = desk.shape.rows[0], desk.shape.format.lines_member
     _unknown(content, desk, assembly)
     _misshapen(content, assembly, place)

@@ -17,8 +17,6 @@ from fallback.formats.assemble import Assembly, Desk, ReadOrder, order_name
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
 
-_TIES = ("key", "brand", "platform", "order_id", "order_number", "group")
-
 
 def names_of(fmt: Format, name: str) -> dict[str, str]:
     """The names of all files of a fallback file by role, from the name of any of them.
@@ -97,7 +95,7 @@ class _Reader:
             for column in self.line.own_columns
             if column.field.path and (own := self.own.column(column.field.path))
         ]
-        self.ties = [pair for pair in self.repeated if pair[0].field.path in _TIES]
+        self.ties = [pair for pair in self.repeated if pair[0].field.path in self.format.ties]
         self.rows: dict[str, list[Row]] = {}
         self.faults: dict[str, list[Fault]] = {}
         self.findings: list[Finding] = []

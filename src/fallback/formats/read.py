@@ -47,9 +47,7 @@ def read(
             read to its end either.
     """
     parts = data if isinstance(data, Mapping) else {fmt.roles[0]: data}
-    names = name if isinstance(name, Mapping) else {role: f"{name} {role}".strip() for role in fmt.roles}
-    if len(fmt.roles) == 1:
-        names = {fmt.roles[0]: name if isinstance(name, str) else name.get(fmt.roles[0], "")}
+    names = _names(fmt, name)
     title = names[fmt.roles[0]]
     texts: dict[str, str] = {}
     findings: list[Finding] = []
@@ -70,6 +68,16 @@ def read(
     if not orders and not any(finding.is_error for finding in findings):
         findings.append(Finding("file-empty", Place(title), found="no orders", expected="at least one order"))
     return ReadFile(tuple(orders), tuple(finding_order(findings)), records)
+
+
+def _names(fmt: Format, name: str | Mapping[str, str]) -> dict[str, str]:
+    """The name of each file by its role; in a pair the role says which one is meant where its own name is not known."""
+    first = fmt.roles[0]
+    title = name if isinstance(name, str) else name.get(first, "")
+    if len(fmt.roles) == 1:
+        return {first: title}
+    known = {} if isinstance(name, str) else name
+    return {role: known.get(role) or f"{title} {role}".strip() for role in fmt.roles}
 
 
 def _orders(

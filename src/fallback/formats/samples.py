@@ -28,6 +28,11 @@ def samples(fmt: Format, count: int, *, at: datetime, seed: int = 1, brand: str 
     return [as_carried(order, fmt) for order in made]
 
 
+def sample_codes(fmt: Format) -> dict[str, str]:
+    """A value for each code that the fields hold of an agreement."""
+    return {field.code: (*field.allowed, "X")[0] for field in fmt.all_fields if field.code}
+
+
 def fitting(
     fmt: Format,
     count: int,

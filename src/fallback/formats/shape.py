@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -11,7 +11,7 @@ from typing import Any
 from fallback.formats import cells
 from fallback.formats.kinds.fixed_width import spans
 from fallback.formats.spec import COUNTS, Field, Format, RecordSpec
-from fallback.records.order import Order
+from fallback.records.order import Order, check_code
 from fallback.records.paths import PathInfo, ValueKind
 
 
@@ -98,9 +98,9 @@ class Shape:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The column that a path is read from: the order's own row before a line's reference to it."""
+        """The column that a path is read from: the order's own row before a line's reference to it; in X12 any row."""
         found: dict[str, Column] = {}
-        for index in (self.line_type, self.order_type):
+        for index in (*range(len(self.rows)), self.line_type, self.order_type):
             found.update({c.field.path: c for c in self.rows[index].columns if c.field.path and not c.field.again})
         return found
 
@@ -201,8 +201,10 @@ def put(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
     data[keys[-1]] = value
 
 
-def computed(order: Order, path: str, key: Callable[[Order], str] | None) -> Any:
-    """The value of a computed path of an order."""
+def computed(order: Order, path: str, key: Callable[[Order], str] | None, carried: Collection[str] = ()) -> Any:
+    """The value of a computed path of an order, in a file that carries these paths."""
+    if path == "order_check":
+        return check_code(order, carried)
     if path == "order_lines":
         return len(order.lines)
     if path == "order_units":

@@ -7,21 +7,24 @@ import string
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from fallback.findings import quote
+from fallback.formats import contradictions, layouts
 from fallback.formats.cells import DATE_DIRECTIVES, CellError, date_directives, reader
-from fallback.formats.kinds.fixed_width import spans
+from fallback.formats.kinds import kind_of
+from fallback.formats.shape import put
 from fallback.formats.spec import (
     COMPUTED_FILE,
     COMPUTED_ORDER,
-    COUNTS,
+    IDENTIFYING,
     NAME_PARTS,
-    Delimited,
     Field,
     Format,
     RecordSpec,
 )
-from fallback.records.paths import PATHS
+from fallback.records.judge import judge
+from fallback.records.paths import PATHS, PathInfo
 
 
 def mistakes(fmt: Format) -> list[str]:
@@ -30,22 +33,7 @@ def mistakes(fmt: Format) -> list[str]:
 
 
 def _mistakes(fmt: Format) -> Iterator[str]:
-    if fmt.layout not in _LAYOUTS[fmt.kind]:
-        yield f"layout: {fmt.kind} may be {' or '.join(_LAYOUTS[fmt.kind])}, found {fmt.layout}"
-    if fmt.layout == "header-detail":
-        yield from _record_mistakes(fmt)
-    elif fmt.layout == "two-files":
-        yield from _pair_mistakes(fmt)
-    elif (fmt.records or not fmt.fields) and fmt.kind != "x12":
-        yield f"fields: a {fmt.layout} layout declares [[fields]], not [[records]]"
-    if fmt.kind in ("json-lines", "json"):
-        yield from _member_mistakes(fmt)
-    elif fmt.kind == "fixed-width":
-        yield from _width_mistakes(fmt)
-    elif fmt.kind == "x12":
-        yield from _segment_mistakes(fmt)
-    elif fmt.kind == "delimited" and not _DELIMITER.fullmatch(fmt.delimited.delimiter):
-        yield "delimited.delimiter: a sign such as , ; | or a tab; no letter, digit, blank, quotation mark or backslash"
+    yield from layouts.of_kind(fmt)
     if not fmt.fields and not fmt.records:
         return
     for row_index, row in enumerate(fmt.rows):
@@ -57,128 +45,22 @@ def _mistakes(fmt: Format) -> Iterator[str]:
             if count > 1:
                 yield f"{base}: the path {path} stands in {count} fields"
         for index, field in enumerate(row.fields):
-            for problem in _field_mistakes(fmt, row, field):
+            found = [*layouts.of_field(fmt, field), *_field_mistakes(fmt, row, field)]
+            for problem in found or contradictions.of_field(field):
                 yield f"{base}[{index}] {field.name}: {problem}"
+    yield from contradictions.of_rows(fmt)
     yield from _row_order_mistakes(fmt)
-    if fmt.kind == "xml" and not fmt.xml.order and (fmt.max_orders != 1 or fmt.xml.count or fmt.xml.attributes):
-        yield "xml.order: a root that is the order itself needs max_orders = 1, and neither count nor attributes"
     yield from _whole_mistakes(fmt)
     yield from _name_mistakes(fmt.file_name, pair=fmt.layout == "two-files")
 
 
-_LAYOUTS = {
-    "delimited": ("line", "first-line", "header-detail", "two-files"),
-    "fixed-width": ("line", "header-detail"),
-    "json-lines": ("nested",),
-    "json": ("nested",),
-    "xml": ("nested",),
-    "x12": ("nested",),
-}
-
-
-def _width_mistakes(fmt: Format) -> Iterator[str]:
-    """Fixed width: every field has its columns, none shares them, and what is padded can be told from its padding."""
-    terms = fmt.fixed_width
-    if terms is None:
-        yield "fixed_width: the section with record_length is missing"
-        return
-    for row_index, row in enumerate(fmt.rows):
-        base = f"records[{row_index}].fields" if fmt.records else "fields"
-        end = terms.tag_width
-        placed = sorted(zip(spans(row, terms.tag_width), row.fields, strict=True), key=lambda one: one[0])
-        for (begin, last), field in placed:
-            if field.width is None:
-                yield f"{base} {field.name}: needs a width"
-            if begin < end:
-                yield f"{base} {field.name}: columns {begin + 1}-{last} overlap the field before"
-            end = max(end, last)
-            kind = "integer" if field.path in COUNTS else field.info.kind if field.info else "text"
-            if field.pad == "0" and (kind not in ("integer", "money") or field.justify == "left"):
-                yield f"{base} {field.name}: only numbers, at the right, are padded with zeros; text loses its own"
-            if field.decimals is not None and kind != "money":
-                yield f"{base} {field.name}: decimals are for amounts"
-        if end > terms.record_length:
-            yield f"{base}: the fields end at column {end}, the record at {terms.record_length}"
-        if len(row.tag) > terms.tag_width:
-            yield f"records[{row_index}].tag: {row.tag} is longer than tag_width {terms.tag_width}"
-
-
-def _segment_mistakes(fmt: Format) -> Iterator[str]:
-    """X12: every field has its element, qualifiers are constants, and something begins a line."""
-    if fmt.fields or not fmt.records:
-        yield "records: x12 declares its segments as [[records]], not [[fields]]"
-    if not any(row.repeats for row in fmt.records):
-        yield "records: nothing repeats lines; the first segment that does begins each line"
-    for row_index, row in enumerate(fmt.records):
-        for index, field in enumerate(row.fields):
-            if field.element is None:
-                yield f"records[{row_index}].fields[{index}] {field.name}: needs the position of its element"
-            if field.qualifier and field.constant is None:
-                yield f"records[{row_index}].fields[{index}] {field.name}: a qualifier is a constant"
-    for name in ("sender", "receiver"):
-        if len(getattr(fmt.x12, name)) > 15:
-            yield f"x12.{name}: at most 15 characters"
-
-
-_DELIMITER = re.compile(r"\t|[!-~](?<![A-Za-z0-9\"'\\])")
-_TAG = re.compile(r"[A-Za-z0-9_-]{1,20}|\[[A-Za-z0-9_-]{1,18}\]")
-
-
-def _record_mistakes(fmt: Format) -> Iterator[str]:
-    if fmt.fields or not fmt.records:
-        yield "records: a header-detail layout declares [[records]], not [[fields]]"
-        return
-    if fmt.kind == "delimited" and fmt.delimited.header == "required":
-        yield "delimited.header: typed rows have no header row; set it to forbidden"
-    roles = Counter("trailer" if row.trailer else "line" if row.repeats else "order" for row in fmt.records)
-    if roles["order"] != 1 or roles["line"] != 1 or roles["trailer"] > 1:
-        yield "records: one record for the order, one that repeats lines, and at most one trailer"
-    tags = [row.tag for row in fmt.records]
-    if len(set(tags)) < len(tags) or not all(map(_TAG.fullmatch, tags)):
-        yield "records: each record needs a tag of its own, of letters and digits, which may stand in square brackets"
-    if fmt.delimited.tags == "joined":
-        if fmt.kind != "delimited" or fmt.delimited.quoting != "none":
-            yield "delimited.tags: joined is for delimited rows without quoting"
-        if any(one != other and one.startswith(other) for one in tags for other in tags):
-            yield "delimited.tags: joined tags must not begin with one another"
-
-
-def _pair_mistakes(fmt: Format) -> Iterator[str]:
-    """Two files: one of orders, one of lines that say which order each belongs to."""
-    if fmt.fields or [(row.tag, row.repeats, row.trailer) for row in fmt.records] != _PAIR:
-        yield 'records: a pair of files has one record with tag orders, then one with tag lines that repeats "lines"'
-        return
-    named = {field.path for field in fmt.records[1].fields}
-    if not named & {"order_id", "order_number", "key"}:
-        yield "records[1].fields: no line says which order it belongs to; repeat order_id, order_number or key here"
-    if fmt.wrapper:
-        yield "wrapper: the files of a pair are not packed"
-
-
-_PAIR = [("orders", None, False), ("lines", "lines", False)]
-
-
-def _member_mistakes(fmt: Format) -> Iterator[str]:
-    """JSON: the dotted names must make one tree of objects, with the lines in one list."""
-    if fmt.encoding != "utf-8":
-        yield "encoding: JSON is utf-8"
-    if fmt.delimited != Delimited():
-        yield "delimited: JSON has no cells; remove the section"
-    names = {field.name for field in fmt.fields}
-    for index, field in enumerate(fmt.fields):
-        parts = field.name.split(".")
-        if "" in parts:
-            yield f"fields[{index}] {field.name}: a member's name is not blank"
-        if inside := [".".join(parts[:depth]) for depth in range(1, len(parts)) if ".".join(parts[:depth]) in names]:
-            yield f"fields[{index}] {field.name}: {inside[0]} is a field itself and cannot hold others"
-        of_line = field.info is not None and field.info.level == "line"
-        if of_line and (parts[0] != fmt.lines_member or len(parts) == 1):
-            yield f"fields[{index}] {field.name}: the lines stand in one list, such as {fmt.lines_member}.{parts[-1]}"
-        if not of_line and parts[0] == fmt.lines_member:
-            yield f"fields[{index}] {field.name}: {fmt.lines_member} is the list of lines, and this is not of a line"
+_OF_A_PATH = ("part", "again", "prefix", "once", "coarse", "date", "zone", "placeholder", "default", "default_from")
 
 
 def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
+    pathless = [word for word in _OF_A_PATH if getattr(field, word) != Field.model_fields[word].default]
+    if field.info is None and pathless:
+        yield f"{' and '.join(pathless)}: for fields with a canonical path"
     if field.unused:
         if field.path or field.code or field.only or field.required or row.trailer or not fmt.tabular:
             yield "unused is for columns of an order or a line that hold nothing of it: no path, no code"
@@ -186,6 +68,8 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
     elif sum(value is not None for value in (field.path, field.constant, field.code, field.only)) != 1:
         yield "needs exactly one of path, constant, code and only"
         return
+    if field.only == ():
+        yield "only: the texts with which the file says all that remains to be shipped"
     if field.only is not None and (fmt.direction != "read" or not fmt.tabular):
         yield "only is for tables that are read and never written"
     if field.per_line and field.only is None:
@@ -204,18 +88,56 @@ def _field_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]
             yield "placeholder: a number cannot stand for an absent one"
     if field.pattern is not None:
         yield from _pattern_mistakes(field.pattern)
+    for said in (*field.allowed, *filter(None, [field.default])):
+        text = said.removeprefix(field.prefix or "")
+        if field.info is not None and (wanted := _no_value(field.info, text, field.date, field.zone)):
+            yield f"{quote(said)} is no value of {field.path}: {wanted}"
+    if field.default_from is not None:
+        yield from _source_mistakes(fmt, field)
+    defaulted = field.default is not None or field.default_from is not None
+    if defaulted and fmt.direction != "read" and field.info and not (field.info.required or field.info.default):
+        yield f"{field.path} may be absent: written so, it would be read as the default"
     for value in field.allowed:
         if field.max_length and len(value) > field.max_length:
             yield f"allowed value {value} is longer than max_length {field.max_length}"
-    written = (field.name if fmt.delimited.header == "required" else None, field.constant, field.stand_in)
-    for text in written if fmt.kind == "delimited" else ():
-        if text and not _can_stand(text, fmt):
-            yield f"{quote(text)} cannot be written: it holds a sign that the file cannot carry"
+    title = field.name if fmt.kind == "delimited" and fmt.delimited.header != "forbidden" else None
+    for own in filter(None, (title, field.constant, field.stand_in)):
+        if not _can_stand(own, fmt):
+            yield f"{quote(own)} cannot be written: it holds a sign that the file cannot carry"
+
+
+def _no_value(info: PathInfo, text: str, *dates: Any) -> str | None:
+    """What a text should be to be a value of a path, for the record too; None where it is one."""
+    try:
+        value = reader(info.kind, *dates)(text)
+    except CellError as error:
+        return error.expected
+    data: dict[str, Any] = {}
+    put(data, tuple(info.path.removeprefix("lines.").split(".")), value)
+    judged = judge({"lines": [data]} if info.level == "line" else data)  # much is missing besides
+    problems = judged if isinstance(judged, list) else ()
+    return next((problem.expected for problem in problems if problem.path == info.path), None)
+
+
+def _source_mistakes(fmt: Format, field: Field) -> Iterator[str]:
+    """Where an absent value is taken from: a field of the same level, and of the same kind of value."""
+    source, info = PATHS.get(str(field.default_from)), field.info
+    if field.default is not None:
+        yield "default and default_from: one of the two"
+    if field.default_from == "envelope_at":
+        if info is None or info.kind != "instant":
+            yield "default_from: envelope_at is the instant at which the file was made"
+    elif source is None or source.path not in fmt.carried or source.path == field.path:
+        yield f"default_from: {field.default_from} is not the path of another field"
+    elif info is None or source.level != info.level or info.kind not in ("text", source.kind):
+        yield f"default_from: {field.path} cannot be the value of {field.default_from}"
 
 
 def _shared_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
     """A path in several fields: as two parts of one text, or once more for a partner who wants it twice."""
     others = [one for one in fmt.all_fields if one is not field and one.path == field.path and not one.again]
+    if field.part and field.path in IDENTIFYING:
+        yield f"part: by {field.path} orders are known, and it stands in one field"
     if field.again and (field.part or not others):
         yield f"again: another field must hold {field.path}, and this one holds it whole"
     elif field.part and {one.part for one in row.fields if one.path == field.path} != {"first", "last"}:
@@ -228,19 +150,21 @@ def _row_order_mistakes(fmt: Format) -> Iterator[str]:
         yield "row_order: tied_by and follow are for the first-line layout"
     if terms.tied_by and terms.follow:
         yield "row_order: rows are tied by a path or follow the order's own, not both"
-    for path in terms.tied_by:
+    if terms.adjacent and (not fmt.tabular or fmt.layout == "header-detail" or terms.follow):
+        yield "row_order.adjacent: for rows that say themselves which order they belong to"
+    named = [("sorted_by", terms.sorted_by)] if terms.sorted_by is not None else []
+    for word, path in (*named, *(("tied_by", path) for path in terms.tied_by)):
         if path not in fmt.carried or path not in PATHS or PATHS[path].level != "order":
-            yield f"row_order.tied_by: {path} must be a path of the order that a field holds"
+            yield f"row_order.{word}: {path} must be a path of the order that a field holds"
 
 
 def _can_stand(text: str, fmt: Format) -> bool:
-    """Whether a text of the format itself can be a cell."""
+    """Whether a text of the format itself can be a value in the file."""
     try:
         text.encode(fmt.encoding)
     except UnicodeEncodeError:
         return False
-    bare = fmt.delimited.quoting == "none" and (fmt.delimited.delimiter in text or '"' in text)
-    return text.isprintable() and text == text.strip() and not bare
+    return text.isprintable() and text == text.strip() and kind_of(fmt).writable(text, fmt)
 
 
 # What means the same in every engine that may read the format: no anchors, no dot, no classes by letter, exclusion or
@@ -312,9 +236,9 @@ def _path_mistakes(fmt: Format, row: RecordSpec, field: Field) -> Iterator[str]:
     if path in fmt.drops:
         yield f"{path} is listed under drops and carried"
     if info.kind in ("instant", "day"):
-        for date in field.date if isinstance(field.date, tuple) else (field.date,):
+        for date in field.dates or (None,):
             yield from _date_mistakes(date, info.kind, field)
-    elif field.date:
+    elif field.date is not None:
         yield f"{path} is not a date"
     if field.once and (info.level != "line" or info.kind != "text" or info.private):
         yield "once is for a text of the lines"
@@ -372,6 +296,8 @@ def _whole_mistakes(fmt: Format) -> Iterator[str]:
             yield f"drops: {path} is not a canonical path"
         elif PATHS[path].required:
             yield f"drops: {path} cannot be dropped, every order needs it"
+    if "lines.unit_price" in carried and "currency" not in carried | set(fmt.defaults):
+        yield "fields: nothing carries currency, and lines.unit_price is no price without it"
     counted = "order_lines" in carried or fmt.uncounted
     if fmt.kind != "json-lines" and not counted and fmt.direction != "read":
         yield "fields: nothing carries order_lines: a lost row would make a smaller, valid order"
@@ -387,13 +313,14 @@ def _default_mistakes(fmt: Format, path: str, text: str) -> Iterator[str]:
         source = PATHS.get(text[1:])
         if text == "#" and info.level != "line":
             yield f"defaults: {path} is not of a line, and has no position"
-        if text != "#" and (source is None or info.kind not in ("text", source.kind)):
+        if text != "#" and (source is None or not _can_be(info, source) or source.path not in fmt.carried):
             yield f"defaults: {path} cannot be the value of {text[1:]}"
-    else:
-        try:
-            reader(info.kind)(text)
-        except CellError as error:
-            yield f"defaults: {path} is {error.expected}"
+    elif wanted := _no_value(info, text):
+        yield f"defaults: {quote(text)} is no value of {path}: {wanted}"
+
+
+def _can_be(info: PathInfo, source: PathInfo) -> bool:
+    return info.kind in ("text", source.kind) and source.level in ("order", info.level)
 
 
 def _name_mistakes(template: str, *, pair: bool) -> Iterator[str]:

@@ -13,9 +13,10 @@ from pydantic import Field as Info
 from fallback.documents.base import FormatRef
 from fallback.records.paths import PATHS, PathInfo
 
-COMPUTED_ORDER = ("key", "order_lines", "order_units", "purpose", "envelope_at")
+COMPUTED_ORDER = ("key", "order_lines", "order_units", "order_check", "purpose", "envelope_at")
 COMPUTED_FILE = ("file_orders", "file_lines", "file_units", "hash_total")
 COUNTS = ("order_lines", "order_units", "file_orders", "file_lines", "file_units")
+IDENTIFYING = ("key", "brand", "platform", "order_id", "order_number", "group")
 NAME_PARTS = ("marker", "brand", "sent", "sequence", "role")
 
 
@@ -26,15 +27,14 @@ class Spec(BaseModel):
 class Field(Spec):
     """One field of the file: a column, a cell of a typed row, or a JSON member.
 
-    Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``, ``order_units``; in a trailer
-    ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text), ``code`` (a
-    value of the agreement's ``[codes]``) and ``only`` (below). ``date`` is ``iso8601`` or a pattern of strftime
-    directives, or several of which the first is written and any is read; ``zone`` is ``UTC`` where the pattern has
-    none because all times are in UTC; ``coarse`` where it keeps less than the second: the rest is lost by
-    agreement. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path.
-    ``default`` and ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be
-    absent from the file. ``guard`` is a character that spreadsheets put before a value and that is taken off in
-    reading.
+    Exactly one of ``path`` (canonical path or computed: ``key``, ``order_lines``, ``order_units``, ``order_check``; in
+    a trailer ``file_orders``, ``file_lines``, ``file_units``, ``hash_total``), ``constant`` (always this text),
+    ``code`` (a value of the agreement's ``[codes]``) and ``only`` (below). ``date`` is ``iso8601`` or a pattern of
+    strftime directives, or several of which the first is written and any is read; ``zone`` is ``UTC`` where the pattern
+    has none because all times are in UTC; ``coarse`` where it keeps less than the second: the rest is lost by
+    agreement. ``placeholder`` is the agreed stand-in for an absent value, under the last part of the path. ``default``
+    and ``default_from`` (another path) are what an absent value is read as. ``optional`` columns may be absent from the
+    file. ``guard`` is a character that spreadsheets put before a value and that is taken off in reading.
 
     ``only``, in reading: the texts with which the file says all that remains to be shipped; with another one, blank too
     unless it is listed, the order is refused as ``needs-api``. ``per_line`` where such a field stands in every row.
@@ -47,6 +47,7 @@ class Field(Spec):
     Fixed width: ``width`` in characters, ``start`` from 1 (else after the field before), ``justify``, ``pad``, and
     ``decimals`` for amounts without a point. X12: ``element`` is the position, or positions, in the segment;
     ``qualifier`` marks the constant that tells segments of one tag apart; ``repeat`` writes one segment a line of text.
+    Another text than a constant is a warning there, and where the constant is ``required`` refuses the order.
     """
 
     name: Annotated[str, StringConstraints(min_length=1)]
@@ -57,7 +58,7 @@ class Field(Spec):
     per_line: bool = False
     part: Literal["first", "last"] | None = None
     again: bool = False
-    prefix: str | None = None
+    prefix: Annotated[str, StringConstraints(min_length=1)] | None = None
     unused: bool = False
     once: bool = False
     required: bool = False
@@ -87,6 +88,11 @@ class Field(Spec):
     @property
     def stand_in(self) -> str | None:
         return next(iter(self.placeholder.values()), None)
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The patterns of a date: the first is written, any is read."""
+        return (self.date,) if isinstance(self.date, str) else self.date or ()
 
     @property
     def longest(self) -> int | None:
@@ -253,6 +259,11 @@ class Format(Spec):
         """The paths that a file of this format holds."""
         return frozenset(field.path for field in self.all_fields if field.path)
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """What of the agreement's ``[codes]`` the fields hold."""
+        return frozenset(field.code for field in self.all_fields if field.code)
+
     @cached_property
     def lost(self) -> tuple[str, ...]:
         """The paths whose values a file of this format does not keep, by agreement."""
@@ -289,9 +300,12 @@ class Format(Spec):
     def ref(self) -> FormatRef:
         return FormatRef(name=self.name, version=self.version, sha256=self.sha256)
 
-    @property
+    @cached_property
     def ties(self) -> tuple[str, ...]:
-        """The paths that every row of an order repeats."""
+        """The paths that every row of an order repeats; of a pair of files, those by which a line names its order."""
+        if self.layout == "two-files":
+            own, of_lines = ({field.path for field in row.fields} for row in self.records)
+            return tuple(path for path in IDENTIFYING if path in own & of_lines)
         return self.row_order.tied_by or self.identity()
 
     def identity(self) -> tuple[str, ...]:

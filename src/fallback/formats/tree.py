@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fallback.findings import CATALOGUE, Finding, Place
+from fallback.findings import Finding, Place
+from fallback.formats.apart import read_each
 from fallback.formats.assemble import Assembly, Desk, ReadOrder, order_name
 from fallback.formats.kinds.rows import Fault, Row, Tree
 from fallback.formats.shape import Column
@@ -13,26 +14,7 @@ from fallback.formats.shape import Column
 
 def read_all(items: Iterable[Row | Fault], desk: Desk) -> tuple[list[ReadOrder], list[Finding], int]:
     """The orders, the findings about the file, and the number of orders."""
-    orders: list[ReadOrder] = []
-    findings: list[Finding] = []
-    records, told = 0, 0
-    for item in items:
-        records = max(records, item.record)
-        place = Place(desk.file, item.line, item.record)
-        if isinstance(item, Row):
-            orders.append(_order(item.cells, place, desk))
-        elif CATALOGUE[item.code].about == "order":
-            name = _name(item.cells, place, desk)
-            finding = Finding(item.code, place, order=name, field=item.field, found=item.found, expected=item.expected)
-            identity = _identity(item.cells, desk)
-            orders.append(ReadOrder(None, name, place, (), None, (finding,), identity=identity))
-        else:
-            findings.append(Finding(item.code, place, field=item.field, found=item.found, expected=item.expected))
-        told += len(orders[-1].findings) if orders and orders[-1].place == place else 0
-        desk.within(
-            orders=len(orders), findings=told + len(findings), such_as=orders[-1].findings if orders else findings
-        )
-    return orders, findings, records
+    return read_each(items, desk, _order, _identity, _number)
 
 
 def _text(tree: Tree, path: str, desk: Desk) -> str:
@@ -56,8 +38,8 @@ def _identity(tree: Any, desk: Desk) -> tuple[tuple[str, str], ...]:
     return tuple((path, text) for path in desk.shape.format.identity() if (text := _text(tree, path, desk)))
 
 
-def _name(tree: Any, place: Place, desk: Desk) -> str:
-    return order_name(_text(tree, "order_number", desk) if isinstance(tree, Tree) else "", place.record)
+def _number(tree: Any, desk: Desk) -> str:
+    return _text(tree, "order_number", desk) if isinstance(tree, Tree) else ""
 
 
 # X12 element 473: F final cancellation, C cancellation of what is open.
@@ -65,7 +47,7 @@ _CANCELLING = ("F", "C")
 
 
 def _order(tree: Tree, place: Place, desk: Desk) -> ReadOrder:
-    assembly = Assembly(desk, _name(tree, place, desk), place, _identity(tree, desk))
+    assembly = Assembly(desk, order_name(_number(tree, desk), place.record), place, _identity(tree, desk))
     purpose = _text(tree, "purpose", desk)
     if purpose in _CANCELLING:
         found = f"purpose {purpose}"
@@ -73,14 +55,17 @@ def _order(tree: Tree, place: Place, desk: Desk) -> ReadOrder:
         return ReadOrder(None, assembly.number, place, (), None, (cancelled,), identity=assembly.identity)
     _tell_unknown(tree, assembly)
     for column in desk.shape.tree_columns:
+        text = str(tree.order.get(column.field.name, ""))
         if not column.of_line and column.field.path is not None:
-            text = str(tree.order.get(column.field.name, "")) or _text(tree, str(column.field.path), desk)
+            _take(column, text or _text(tree, column.field.path, desk), tree, -1, assembly)
+        elif text:  # a constant or a code of the agreement
             _take(column, text, tree, -1, assembly)
     for index, line in enumerate(tree.lines):
         assembly.start_line(place)
         for column in desk.shape.tree_columns:
-            if column.of_line:
-                text = str(line.get(column.field.name, "")) or column.field.default or ""
+            text = str(line.get(column.field.name, ""))
+            if column.of_line or text:
+                text = text or column.field.default or ""
                 if not text and column.field.default_from:
                     source = desk.shape.named.get(column.field.default_from)
                     text = str(line.get(source.field.name, "")) if source else ""
@@ -99,6 +84,7 @@ def _take(column: Column, text: str, tree: Tree, index: int, assembly: Assembly)
 def _tell_unknown(tree: Tree, assembly: Assembly) -> None:
     """What the format does not know: one finding a name, however often it comes."""
     for code, name in dict.fromkeys(tree.unknown):
+        assembly.desk.within(findings=len(assembly.findings), such_as=assembly.findings)
         assembly.findings.append(
             Finding(code, assembly.place, order=assembly.number, found=name, expected="what the format declares")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,13 +14,15 @@ from fallback.findings import Finding, mask, quote
 from fallback.formats import shape
 from fallback.formats.cells import SHORT_YEARS, keeps_year
 from fallback.formats.check import cell_problem
+from fallback.formats.defaults import as_carried
 from fallback.formats.kinds import Kind, kind_of
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.fixed_width import fits
 from fallback.formats.kinds.rows import Tree
 from fallback.formats.shape import Column, RowShape, Shape
-from fallback.formats.spec import Format
+from fallback.formats.spec import Field, Format
 from fallback.formats.wrapper import pack
+from fallback.records.judge import judge
 from fallback.records.order import Order
 from fallback.records.paths import PATHS, PathInfo, values_of
 
@@ -55,6 +58,10 @@ class _Desk:
     def format(self) -> Format:
         return self.shape.format
 
+    def fixed(self, field: Field) -> str:
+        """What a field of a constant or a code holds."""
+        return field.constant if field.constant is not None else self.codes[str(field.code)]
+
     @cached_property
     def uncarried(self) -> tuple[tuple[str, PathInfo], ...]:
         """The paths that must be empty in every order, since neither a field nor ``drops`` knows them."""
@@ -86,15 +93,25 @@ def write(
     if fmt.direction == "read":
         raise FallbackError("format-read-only", f"files of the format {fmt.name} are read, never written")
     if fmt.max_orders is not None and len(orders) > fmt.max_orders:
-        raise FallbackError("orders-over-limit", f"a file of {fmt.name} holds {fmt.max_orders}, found {len(orders)}")
+        raise FallbackError(
+            "orders-over-limit",
+            f"a file of {fmt.name} holds {fmt.max_orders}, found {len(orders)}",
+            hint="give fewer orders at a time; an export under an agreement makes one file after the other",
+        )
     desk = _Desk(shape.shape_of(fmt), kind_of(fmt), codes or {}, key, show_values)
     _check_given(desk)
     findings: list[Finding] = []
     rows: list[tuple[int, Any]] = []
     written: list[Order] = []
     make = _tabular if fmt.tabular else _tree if fmt.kind in ("xml", "x12") else _nested
-    for order in _sorted(orders, fmt):
-        problems: list[Finding] = [*_not_carried(order, desk), *_beyond(order, fmt)]
+    orders = _sorted(orders, fmt)
+    carried = [as_carried(order, fmt) for order in orders]
+    names = [_name(order, as_read, desk) for order, as_read in zip(orders, carried, strict=True)]
+    times = Counter(names)
+    for order, as_read, name in zip(orders, carried, names, strict=True):
+        problems = [*_not_carried(order, desk), *_beyond(order, fmt), *_defaulted(order, as_read, desk)]
+        if times[name] > 1:
+            problems.append(_alike(order, desk))
         made = list(make(order, desk, problems))
         if problems:
             findings += problems
@@ -124,7 +141,7 @@ def _sorted(orders: Sequence[Order], fmt: Format) -> Sequence[Order]:
 
 
 def _check_given(desk: _Desk) -> None:
-    needed = {field.code for field in desk.format.all_fields if field.code} - set(desk.codes)
+    needed = desk.format.codes - set(desk.codes)
     if needed:
         raise FallbackError(
             "agreement-invalid",
@@ -174,18 +191,45 @@ def _beyond(order: Order, fmt: Format) -> Iterator[Finding]:
                 )
 
 
+def _name(order: Order, as_read: Order, desk: _Desk) -> tuple[Any, ...]:
+    """What tells the order from the others in the file."""
+    ties = desk.format.ties
+    return tuple(desk.key(order) if path == "key" and desk.key else values_of(as_read, path)[0] for path in ties)
+
+
+def _alike(order: Order, desk: _Desk) -> Finding:
+    columns = desk.shape.columns if desk.format.records or desk.format.tabular else desk.shape.named
+    fields = ", ".join(columns[path].field.name for path in desk.format.ties)
+    return Finding(
+        "order-doubled",
+        order=order.order_number,
+        field=fields,
+        found="another order of the same name",
+        expected="one by which each order is known",
+    )
+
+
+def _defaulted(order: Order, as_read: Order, desk: _Desk) -> Iterator[Finding]:
+    """What of another field's value is none of the path that takes it by default: such a file would be refused."""
+    judged = judge(as_read.model_dump()) if desk.format.defaults else as_read
+    for problem in judged if isinstance(judged, list) else ():
+        private = problem.path in PATHS and PATHS[problem.path].private and not desk.show_values
+        text = str(problem.found)
+        found = "nothing" if problem.found is None else mask(text) if private else quote(text)
+        yield Finding(problem.code, order=order.order_number, path=problem.path, found=found, expected=problem.expected)
+
+
 def _tabular(order: Order, desk: _Desk, problems: list[Finding]) -> Iterator[tuple[int, list[str]]]:
     rows = desk.shape.rows
     if desk.format.records:
         header = rows[desk.shape.order_type]
         yield desk.shape.order_type, [_cell(c, order, None, desk, problems) for c in header.columns]
     detail = rows[desk.shape.line_type]
-    repeated = {
-        # A detail row repeats the path of its order's row under the same rules: what is wrong with it is told already.
-        c.index: _cell(c, order, None, desk, [] if desk.format.records and c.field.path else problems)
-        for c in detail.columns
-        if not c.of_line
-    }
+    found: list[Finding] = []
+    repeated = {c.index: _cell(c, order, None, desk, found) for c in detail.columns if not c.of_line}
+    # A detail row repeats paths of its order's row under the same rules: most that is wrong with them is told already.
+    told = {(finding.code, finding.path) for finding in problems if finding.path}
+    problems += [finding for finding in found if (finding.code, finding.path) not in told]
     once = _once(desk)
     for index in range(len(order.lines)):
         cells = [
@@ -257,14 +301,12 @@ def _narrow(fmt: Format) -> str:
 
 def _value(column: Column, order: Order, line: int | None, desk: _Desk) -> Any:
     field = column.field
-    if field.constant is not None:
-        return field.constant
-    if field.code is not None:
-        return desk.codes[field.code]
+    if field.constant is not None or field.code is not None:
+        return desk.fixed(field)
     if field.unused:
         return None
     if column.info is None:
-        return shape.computed(order, str(field.path), desk.key)
+        return shape.computed(order, str(field.path), desk.key, desk.format.carried)
     if line is not None:
         return getattr(order.lines[line], column.keys[0])
     value: Any = order
@@ -336,6 +378,5 @@ def _trailer(orders: Sequence[Order], desk: _Desk) -> tuple[int, list[str]]:
     values = shape.totals(orders, hash_total(order.order_number for order in orders))
     columns = desk.shape.rows[desk.shape.trailer_type].columns
     return desk.shape.trailer_type, [
-        c.write(values[c.field.path]) if c.field.path else c.field.constant or desk.codes[str(c.field.code)]
-        for c in columns
+        c.write(values[c.field.path]) if c.field.path else desk.fixed(c.field) for c in columns
     ]

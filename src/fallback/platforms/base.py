@@ -26,7 +26,8 @@ class Eligibility(BaseModel):
     ``paid_only``: ship only what is paid or partially refunded; by default authorised payments ship too, and pending,
     voided and refunded ones never do. ``locations``: what this warehouse serves, as ids of the platform's locations or
     names of its fulfilment services; empty means all. ``services_excluded``: shipping services, as the platform names
-    them, that this warehouse does not ship.
+    them, that this warehouse does not ship. ``number_prefix``: what the shop puts before its order numbers and the
+    warehouse leaves out, such as #; it is taken off, so that both sides call an order the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -34,6 +35,11 @@ class Eligibility(BaseModel):
     paid_only: bool = False
     locations: tuple[str, ...] = ()
     services_excluded: tuple[str, ...] = ()
+    number_prefix: str = ""
+
+    def number(self, order_number: str) -> str:
+        """The order number as the warehouse knows it."""
+        return order_number.removeprefix(self.number_prefix) or order_number
 
 
 @dataclass(frozen=True, slots=True)

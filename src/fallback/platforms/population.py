@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -77,9 +77,10 @@ def read_orders(
         sources, brand=brand, eligibility=eligibility, now=now, show_values=show_values
     ):
         if isinstance(outcome, Order):
-            orders.append(outcome)
+            number = eligibility.number(outcome.order_number)
+            orders.append(outcome.model_copy(update={"order_number": number}))
         elif isinstance(outcome, Excluded):
-            excluded.append(outcome)
+            excluded.append(replace(outcome, order_number=eligibility.number(outcome.order_number)))
         else:
             findings.append(outcome)
     return Population(name, tuple(orders), tuple(excluded), tuple(findings))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import zlib
+from collections.abc import Collection, Iterable
 from datetime import UTC
 from functools import lru_cache
 from typing import Annotated, Any, Self
@@ -176,3 +177,20 @@ def fingerprint(order: Order, key: str, drops: Iterable[str] = ()) -> str:
     lines = [_present(line, of_line) for line in order.lines]
     content["lines"] = sorted(lines, key=_canonical_json) if len(lines) > 1 else lines
     return hashlib.sha256(_canonical_json(content).encode()).hexdigest()
+
+
+CHECKED_ORDER = ("brand", "platform", "order_id", "order_number", "group", "revision")
+CHECKED_LINE = ("line_number", "line_id", "sku", "gtin", "quantity", "uom", "lot")
+
+
+def check_code(order: Order, carried: Collection[str]) -> str:
+    """Eight hexadecimal digits by which a file proves what an order ships: CRC-32 (ISO 3309, as zlib's).
+
+    Of the UTF-8 text of what identifies the order, then of each line its number, id, SKU, GTIN, quantity, unit and lot,
+    each value followed by a line feed and an absent one by nothing else; without the paths that are not ``carried``.
+    """
+    own = [getattr(order, name) for name in CHECKED_ORDER if name in carried]
+    names = [name for name in CHECKED_LINE if f"lines.{name}" in carried]
+    values = [*own, *(getattr(line, name) for line in order.lines for name in names)]
+    text = "".join("\n" if value is None else f"{value}\n" for value in values)
+    return f"{zlib.crc32(text.encode()):08X}"

@@ -67,27 +67,29 @@ def _identifier(value: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _countries() -> frozenset[str]:
+def countries() -> frozenset[str]:
+    """The codes of ISO 3166-1 alpha-2."""
     from iso3166 import countries_by_alpha2
 
     return frozenset(countries_by_alpha2)
 
 
 @lru_cache(maxsize=1)
-def _currencies() -> frozenset[str]:
+def currencies() -> frozenset[str]:
+    """The codes of ISO 4217."""
     from iso4217 import Currency
 
     return frozenset(c.code for c in Currency)
 
 
 def _country(value: str) -> str:
-    if value not in _countries():
+    if value not in countries():
         raise refuse("country-unknown", "an ISO 3166-1 two-letter country code in capitals, such as US or ES")
     return value
 
 
 def _currency(value: str) -> str:
-    if value not in _currencies():
+    if value not in currencies():
         raise refuse("currency-unknown", "an ISO 4217 currency code in capitals, such as USD or EUR")
     return value
 

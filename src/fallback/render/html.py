@@ -98,7 +98,12 @@ def _visible(value: Any) -> Any:
 
 
 def sheet_html(
-    title: str, subtitle: str, sha256: str, facts: Sequence[tuple[str, str]], fields: Sequence[Mapping[str, str]]
+    title: str,
+    subtitle: str,
+    sha256: str,
+    facts: Sequence[tuple[str, str]],
+    fields: Sequence[Mapping[str, str]],
+    proofs: Sequence[str],
 ) -> str:
-    """The scope sheet of a format: what holds for the file, and every field, as a contract can attach it."""
-    return _page("sheet", title=title, subtitle=subtitle, sha256=sha256, facts=facts, fields=fields)
+    """The scope sheet of a format: what holds for the file, every field, what it proves, and where to sign."""
+    return _page("sheet", title=title, subtitle=subtitle, sha256=sha256, facts=facts, fields=fields, proofs=proofs)

@@ -153,7 +153,7 @@ def report_sentence(report: Report) -> str:
 def report_next(report: Report) -> str:
     """What to do after validation."""
     if report.verdict == "accepted":
-        if any(finding.code == "manifest-absent" for finding in report.findings):
+        if any(finding.code in ("manifest-absent", "uncounted") for finding in report.findings):
             return (
                 "Nothing to mend in what is here. Without its manifest the file cannot be proven complete: ask for the "
                 "manifest, or have the number of orders confirmed, before it is loaded."

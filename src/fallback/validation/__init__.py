@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["validate"]
 
-_BRAND_UNTOLD = "unknown"  # a partner's file does not name the brand; by its format alone nobody does
-
 
 def validate(
     source: bytes | Mapping[str, bytes] | str | Path,
@@ -74,12 +72,12 @@ def validate(
     parts = _open(source, fmt, name, manifest)
     manifest, title, data = parts.manifest, parts.title, parts.joined
     codes = agreement.codes if agreement else None
-    defaults = {} if "brand" in fmt.carried else {"brand": agreement.brand if agreement else _BRAND_UNTOLD}
+    terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
+    defaults = {} if "brand" in fmt.carried else {"brand": terms.brand}
     most = agreement.limits.max_orders_per_file if agreement else None
     content = read(
         fmt, parts.data, name=parts.names, codes=codes, defaults=defaults, show_values=show_values, most_orders=most
     )
-    terms = Terms(fmt, agreement, manifest, title, frozenset(skus) if skus is not None else None)
     orders = content.orders
     about_file = [*content.findings, *of_file(parts, len(orders), terms)]
     about_file += silent(parts, fmt, about_file)

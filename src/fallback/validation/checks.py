@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fallback.documents.base import State
 from fallback.findings import Finding, Place, quote
 from fallback.formats.assemble import ReadOrder, is_name
+from fallback.formats.defaults import fill
 from fallback.formats.spec import Format
 from fallback.records.order import Order, fingerprint
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DRILL_FILE = "DRILL_"
 DRILL_ORDER = "DRILL-"
 _LIKE_DRILL = re.compile(r"drill[\W_]", re.IGNORECASE)
+_NAMING = ("brand", "platform", "order_id", "order_number", "group")
 _DEFAULT_KEY = "{brand}:{platform}:{order_id}:{group}"  # the agreement's own default, which is not imported for it
 # Looking for the nearest of a million SKUs takes seconds for each unknown one; up to here it takes milliseconds.
 _NEAREST_AMONG = 20_000
@@ -46,6 +48,13 @@ class Terms:
             return self.manifest.state
         return "drill" if self.file.startswith(DRILL_FILE) else "live"
 
+    @property
+    def brand(self) -> str:
+        """The brand of orders that do not name it: the agreement's; without one a partner's file has none."""
+        if self.agreement is not None:
+            return self.agreement.brand
+        return "" if "brand" in self.format.carried else "unknown"
+
     def key(self, order: Order) -> str:
         if self.agreement is not None:
             return self.agreement.key(order)
@@ -56,12 +65,13 @@ class Terms:
         """The key of an order of the file, a refused one too, where its identifying fields could be read."""
         if read.order is not None:
             return self.key(read.order)
-        parts = {"brand": "", "platform": "", "order_id": "", "order_number": "", "group": "0"}
-        parts |= {"brand": self.agreement.brand} if self.agreement is not None else {}
-        parts |= {path: text for path, text in read.identity if path in parts and is_name(text)}
+        parts: dict[str, str] = {"brand": self.brand, "group": "0"}
+        parts |= {path: text for path, text in read.identity if is_name(text)}
+        fill(parts, [], self.format)
         names = self.agreement.key_parts if self.agreement is not None else ("brand", "platform", "order_id")
-        if not all(parts[name] for name in names):
+        if not all(parts.get(name) for name in names):
             return None
+        parts = {name: parts.get(name, "") for name in _NAMING}
         return self.agreement.key_of(**parts) if self.agreement is not None else _DEFAULT_KEY.format(**parts)
 
     @cached_property
@@ -104,6 +114,8 @@ def _of_file(parts: Parts, orders: int, terms: Terms) -> Iterator[Finding]:
     if manifest is None:
         if agreement is not None:
             yield Finding("manifest-absent", place, expected=f"{terms.file}.manifest.json beside the file")
+        if orders and terms.format.uncounted is not None:
+            yield Finding("uncounted", place, expected="a manifest: a lost row would make a smaller, valid order")
         return
     if manifest.state == "live" and manifest.drill_id is not None:
         yield Finding("marker-wrong", place, found="the id of a drill in its manifest", expected="a live file")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -24,15 +24,14 @@ from fallback.formats.pair import names_of
 from fallback.validation import validate
 from fallback.validation.checks import DRILL_FILE
 from fallback.warehouse import answers
+from fallback.warehouse.fence import Fence, fence_of
 from fallback.warehouse.ledger import Ledger, LedgerFile
 from fallback.warehouse.loading import load_batch, plan
-from fallback.warehouse.wms import Listed, LoadOrder, Wms
+from fallback.warehouse.wms import LoadOrder, Wms
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
 
-_PAUSE_HOLDS = timedelta(days=1)
-"""How long a confirmed pause counts: one night. After it, somebody looks again."""
 _GOOD = frozenset({"accepted", "accepted-changed", "duplicate-same"})
 
 
@@ -99,6 +98,9 @@ class _Desk:
         names = tuple(self.roles(name).values())
         return names if names[0] == name else (name,)
 
+    def fence(self, said: Integration) -> Fence | None:
+        return fence_of(said, self.agreement, self.wms, self.now())
+
     def first(self, name: str) -> str:
         """The file beside which the manifest of a data file lies."""
         return next(iter(self.roles(name).values()))
@@ -154,17 +156,6 @@ def receive(
 _Data = Mapping[str, bytes]  # the bytes of each file by its role
 
 
-@dataclass(frozen=True, slots=True)
-class _Fence:
-    """Why a file is not loaded unless somebody answers for it."""
-
-    code: str
-    why: str
-
-    def note(self, name: str, folder: Folder) -> Note:
-        return Note("refused", name, self.code, f"{name}: {self.why}; the file stays in {folder}/", Refused.exit_code)
-
-
 _Step = Callable[[_Desk, str], Iterable["Receipt | Note"]]
 
 
@@ -214,6 +205,10 @@ def _wait_for_manifest(desk: _Desk, name: str) -> tuple[Note, ...]:
     return (Note("waiting", name, "manifest-absent", text, 1 if late else 0),)
 
 
+def _fenced(fence: Fence, name: str, folder: Folder) -> Note:
+    return Note("refused", name, fence.code, f"{name}: {fence.why}; the file stays in {folder}/", Refused.exit_code)
+
+
 def _wait_for_file(desk: _Desk, name: str) -> tuple[Note, ...]:
     early = desk.agreement.delivery.manifest == "before"
     text = f"{name} is announced by its manifest and is not there" + (" yet" if early else "")
@@ -226,9 +221,9 @@ def _take(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
         if not alone:
             return
         manifest = _manifest(desk, "in", name)
-        fence = _fence(desk, manifest.integration) if isinstance(manifest, Manifest) else None
+        fence = desk.fence(manifest.integration) if isinstance(manifest, Manifest) else None
         if fence and not desk.integration_live_by:
-            yield fence.note(name, "in")
+            yield _fenced(fence, name, "in")
             return
         if desk.drop.move(name, "in", "work"):
             if absent := _claim_rest(desk, name, set()):
@@ -307,32 +302,6 @@ def _manifest(desk: _Desk, folder: Folder, name: str) -> Manifest | FallbackErro
         return error
 
 
-def _fence(desk: _Desk, said: Integration) -> _Fence | None:
-    """Why these orders may come by the integration too, or have come by it unseen; None where they may be loaded."""
-    terms, now = desk.agreement, desk.now()
-    skew = terms.monitoring.max_clock_skew
-    why = ""
-    if said.state == "live" or said.at is None:
-        why = "the brand does not confirm that the integration is paused"
-    elif said.state == "down" and terms.integration.replay_guard == "none":
-        why = "the integration is down and not paused, and nobody stops what it sends when it comes back"
-    elif said.at - now > skew:
-        why = "the integration is confirmed as paused at a time that has not come yet: a clock is wrong"
-    elif now - said.at > _PAUSE_HOLDS:
-        why = "that the integration is paused was confirmed more than a day ago"
-    if why:
-        return _Fence("integration-live", why)
-    listed = desk.wms.listed_at() if isinstance(desk.wms, Listed) else None
-    # What was listed after the pause has everything that the integration brought, however old the list is.
-    since_pause = said.state == "paused" and listed is not None and said.at is not None and listed >= said.at
-    if listed is None or (listed - now <= skew and (since_pause or now - listed <= terms.monitoring.max_snapshot_age)):
-        return None
-    why = "the warehouse system's list is older than agreed, and than the pause: what came since is not known"
-    if listed - now > skew:
-        why = "the warehouse system's list is from the future: a clock is wrong"
-    return _Fence("list-stale", why)
-
-
 def _marked_wrong(desk: _Desk, manifest: Manifest, name: str) -> bool:
     marked = "drill" if name.startswith(DRILL_FILE) else "live"
     return not manifest.state == marked == desk.drop.state
@@ -366,9 +335,9 @@ def _answer(desk: _Desk, name: str) -> Iterator[Receipt | Note]:
         text = f"{name}, or its id, was received before with other bytes; what came now is in bad/"
         yield _refuse(desk, name, "file-changed", text, Refused.exit_code)
         return
-    fence = None if any("received" in before.receipts for before in seen) else _fence(desk, manifest.integration)
+    fence = None if any("received" in before.receipts for before in seen) else desk.fence(manifest.integration)
     if fence and not desk.integration_live_by:
-        yield fence.note(name, "work")
+        yield _fenced(fence, name, "work")
         return
     before = (seen or desk.ledger.open_file(file, state=state, at=desk.now()))[0]
     if before.closed_at is None and (before.file_id, before.name) == (file.file_id, name):
@@ -403,7 +372,7 @@ def _work_through(
 ) -> Iterator[Receipt | Note]:
     state = desk.drop.state
     # Of a file that was taken in time, nobody has to answer for what has grown old since.
-    fence = _fence(desk, manifest.integration) if desk.integration_live_by else None
+    fence = desk.fence(manifest.integration) if desk.integration_live_by else None
     first = _say(
         desk,
         answers.received_receipt(

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from fallback.database import told
 from fallback.documents.base import State
 from fallback.documents.receipt import AnsweredOrder, Receipt, ReceivedFile, Stage
 from fallback.errors import Refused
@@ -274,7 +275,7 @@ class Ledger:
         try:
             handle = _lock(lock)
         except OSError as error:
-            raise tables.unusable(f"{lock.parent}: {error.strerror or 'cannot be used'}") from None
+            raise tables.LEDGER.unusable(f"{lock.parent}: {error.strerror or 'cannot be used'}") from None
         try:
             yield handle is not None
         finally:
@@ -297,12 +298,12 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with tables.told(self._file), self._engine.connect() as connection:
+        with told(tables.LEDGER, self._file), self._engine.connect() as connection:
             yield connection.execution_options(reading=True)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with tables.told(self._file), self._engine.begin() as connection:
+        with told(tables.LEDGER, self._file), self._engine.begin() as connection:
             yield connection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from fallback.formats.kinds.rows import Fault
@@ -23,6 +24,19 @@ def unify(text: str, fmt: Format) -> tuple[str, Fault | None]:
     if fmt.newline == "cr" or not ends["\n"] + both or (fmt.newline == "lf" and not ends["\n"] + ends["\r"]):
         return text.replace("\r\n", "\n").replace("\r", "\n"), ends_fault(ends, fmt)
     return text, None
+
+
+def split(text: str, fmt: Format) -> tuple[list[str], str, Fault | None]:
+    """The lines of a text without quotation marks, what stands behind the last end, and what is wrong with the ends."""
+    text, fault = unify(text, fmt)
+    lines = text.split("\n")
+    cut = lines.pop()
+    if fault is None and fmt.newline != "cr":
+        kinds = ["\r\n" if line[-1:] == "\r" else "\n" for line in lines]
+        other = next((index for index, end in enumerate(kinds) if end != fmt.newline_text), 0)
+        fault = ends_fault(Counter(kinds), fmt, other + 1)
+        lines = [line.removesuffix("\r") for line in lines]
+    return lines, cut, fault
 
 
 def ends_fault(ends: Mapping[str, int], fmt: Format, line: int = 1) -> Fault | None:

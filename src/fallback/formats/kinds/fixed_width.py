@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from fallback.findings import quote
+from fallback.formats.kinds.ends import split
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Field, Format, RecordSpec
@@ -23,22 +24,26 @@ def spans(row: RecordSpec, tag_width: int) -> list[tuple[int, int]]:
     return found
 
 
+def gaps(row: RecordSpec, tag_width: int, length: int = 0) -> list[tuple[int, int]]:
+    """The columns between the fields of a row, and after them up to its length, that no field has; from 0."""
+    found, at = [], tag_width
+    for begin, end in sorted(spans(row, tag_width)):
+        if begin > at:
+            found.append((at, begin))
+        at = max(at, end)
+    return [*found, (at, length)] if length > at else found
+
+
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The rows of a file, unpadded; a row of another length is a fault."""
     terms = fmt.fixed_width
     assert terms is not None
-    ends = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
-    agreed = fmt.newline_text
-    if agreed != "\n" and agreed not in text and "\n" in text:
-        yield Fault("line-ends", 1, found="LF", expected=ends[agreed])
-        agreed = "\n"
-    elif agreed == "\n" and "\r\n" in text:
-        yield Fault("line-ends", 1, found="CR LF", expected=ends[agreed])
-        agreed = "\r\n"
+    lines, cut, fault = split(text, fmt)
+    if fault is not None:
+        yield fault
     types = {row.tag: index for index, row in enumerate(fmt.rows)}
     layout = [(row, spans(row, terms.tag_width)) for row in fmt.rows]
-    lines = text.split(agreed)
-    cut = lines.pop()
+    empty = [gaps(row, terms.tag_width, terms.record_length) for row in fmt.rows]
     number = 0
     for at, line in enumerate(lines, start=1):
         if not line.strip():
@@ -58,6 +63,22 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
                 found=f"{len(line)} characters", expected=f"{terms.record_length}",
             )  # fmt: skip
             continue
+        if spilt := [(begin, end) for begin, end in empty[row_type] if line[begin:end].strip(" ")]:
+            yield Fault(
+                "row-cells", at, number, row_type, tuple(cells),
+                found=f"text in columns {spilt[0][0] + 1}-{spilt[0][1]}", expected="none, no field is there",
+            )  # fmt: skip
+            continue
+        placed = zip(row.fields, cells, places, strict=True)
+        if moved := [(f, span) for f, cell, span in placed if not _stands(f, line[span[0] : span[1]], cell)]:
+            field, (begin, end) = moved[0]
+            side = "digits" if field.decimals is not None or field.pad == "0" else "text"
+            yield Fault(
+                "value-malformed", at, number, row_type, tuple(cells), field=field.name,
+                found=f"something else in columns {begin + 1}-{end}",
+                expected=f"{side} at the {field.justify} of its columns, padded as agreed",
+            )  # fmt: skip
+            continue
         yield Row(row_type, cells, at, number)
     if cut:
         yield Fault("file-cut", len(lines) + 1, number + 1, expected="a line end after the last row")
@@ -72,11 +93,19 @@ def unpad(field: Field, text: str) -> str:
     """The value in a field's columns. All padding is no value; a number of zeros only is zero."""
     if not text.strip():
         return ""
-    value = text.strip(" ") if field.pad == " " else text.strip(" ").lstrip("0") or "0"
+    # Blanks among the zeros are no padding: the row may have shifted by a column, and with it the number.
+    value = text.strip(" ") if field.pad == " " else text.lstrip("0") or "0"
     if field.decimals is not None and value.isascii() and value.isdigit():
         digits = value.rjust(field.decimals + 1, "0")
         return f"{digits[: -field.decimals]}.{digits[-field.decimals :]}" if field.decimals else digits
     return value
+
+
+def _stands(field: Field, text: str, value: str) -> bool:
+    """Whether a value stands in its columns as it would be written: one that was moved may have lost a character."""
+    if field.decimals is not None and value and not (text.isascii() and text.strip(" ").isdigit()):
+        return False
+    return pad(field, value) == text
 
 
 def pad(field: Field, text: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from fallback.findings import quote
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.json_lines import DECODER, KeyDoubled
 from fallback.formats.kinds.rows import Fault, Row
@@ -36,9 +37,9 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         known = " and ".join(name for name in (terms.root, terms.count) if name)
         yield Fault("column-unknown", 1, found=f"{strangers} members more", expected=known)
     orders = content[terms.root]
-    if terms.count and content.get(terms.count) != len(orders):
-        found = content.get(terms.count)
-        shown = f"{found}" if isinstance(found, int) else "no number"
+    count = content.get(terms.count or "")
+    if terms.count and (type(count) is not int or count != len(orders)):
+        shown = quote(str(count), 20) if type(count) is int else "no whole number"
         yield Fault("trailer-differs", 1, field=terms.count, found=shown, expected=f"{len(orders)} orders")
     starts = _starts(text, len(orders))
     for number, (order, line) in enumerate(zip(orders, starts, strict=True), start=1):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from fallback.formats.kinds.ends import ends_fault, unify
+from fallback.formats.kinds.ends import split
 from fallback.formats.kinds.envelope import Envelope
 from fallback.formats.kinds.rows import Fault, Row
 from fallback.formats.spec import Format
@@ -41,11 +40,9 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, pars
 
 def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
     """The objects of a file, and a Fault for each line that is not one."""
-    text, fault = unify(text, fmt)
+    lines, cut, fault = split(text, fmt)
     if fault is not None:
         yield fault
-    lines = text.split("\n")
-    cut = lines.pop()
     number = 0
     for index, line in enumerate(lines):
         if not line.strip():
@@ -59,11 +56,6 @@ def read(text: str, fmt: Format) -> Iterator[Row | Fault]:
         # Whole, but for its line end: nothing proves that it is the whole line.
         cells = row.cells if isinstance(row, Row) else ()
         yield Fault("file-cut", len(lines) + 1, number, 0, cells, expected="a line end after the last row")
-    if fault is None and fmt.newline != "cr":
-        kinds = ["\r\n" if line[-1:] == "\r" else "\n" for line in lines]
-        other = next((index for index, end in enumerate(kinds) if end != fmt.newline_text), 0)
-        if (fault := ends_fault(Counter(kinds), fmt, other + 1)) is not None:
-            yield fault
 
 
 def _row(line: str, at: int, number: int) -> Row | Fault:

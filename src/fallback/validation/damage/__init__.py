@@ -26,7 +26,7 @@ MOST_FINDINGS = 20_000
 MOST_DIAGNOSES = 3
 
 _PAPERS = frozenset(("manifest-absent", "agreement-stale", "agreement-differs", "orders-over-limit", "marker-wrong",
-                     "brand-wrong", "units-over-limit", "part-missing"))  # fmt: skip
+                     "brand-wrong", "units-over-limit", "part-missing", "uncounted"))  # fmt: skip
 """What is wrong with the papers or the orders, and not with the bytes."""
 
 _Look = Callable[[Evidence], Diagnosis | None]

@@ -16,7 +16,7 @@ _REWRITTEN = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
 def rewritten(orders: Sequence[ReadOrder], data: bytes, fmt: Format) -> dict[int, Finding]:
     """The orders with identifiers that a spreadsheet has rewritten as numbers, ``5.55E+12``, by their position: the
     digits are lost, and nothing else would tell. One finding an order, about all its fields that are so."""
-    if fmt.kind != "delimited" or b"E+" not in data:
+    if fmt.kind != "delimited" or (fmt.wrapper is None and b"E+" not in data):
         return {}
     texts = {field.name: info.path for field in fmt.all_fields if (info := field.info) and info.kind == "text"}
     found: dict[int, Finding] = {}

@@ -71,6 +71,7 @@ def _is_for_it(fmt: Format) -> bool:
         and terms.quoting != "none"
         and terms.header != "optional"
         and terms.comment is None
+        and "order_check" not in fmt.carried  # made of an order as a whole
     )
 
 
