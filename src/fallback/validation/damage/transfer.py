@@ -54,7 +54,7 @@ def _cut_letter(data: bytes) -> bool:
 
 
 def nul_bytes(evidence: Evidence) -> Diagnosis | None:
-    if not evidence.has("nul-character") or evidence.wide:
+    if not evidence.has("nul-character") or evidence.wide or 0 not in evidence.data:  # of a pair the other has them
         return None
     data = evidence.data
     count, at_end = data.count(0), len(data) - len(data.rstrip(b"\0"))
