@@ -166,7 +166,7 @@ def test_all_kinds_of_error_are_found_by_code_and_place_and_no_good_order_is_ref
         else:
             # Where rows of the order disagree, nothing else is said of it.
             assert (code, at + 1) in found or found & differ, (wrong, at)
-    for finding in report.findings[:200]:
+    for finding in [one for one in report.findings if one.code != "uncounted"][:200]:
         assert finding.order is not None and finding.order in lines[finding.place.line - 1]
 
 

@@ -263,9 +263,11 @@ def _is_table(first: str, fmt: Format) -> bool:
     mark = fmt.delimited.delimiter
     if fmt.delimited.header != "forbidden":
         bracketed = fmt.delimited.header == "bracketed"
-        titles = {f"[{field.name}]" if bracketed else field.name for field in fmt.fields if not field.optional}
+        titles = {f"[{field.name}]" if bracketed else field.name: field.optional for field in fmt.fields}
         cells = {cell.strip('"') for cell in first.removeprefix("\ufeff").split(mark)}
-        return len(titles) > 1 and 10 * len(titles & cells) >= 9 * len(titles) and 10 * len(titles) >= 7 * len(cells)
+        needed = {title for title, optional in titles.items() if not optional}
+        there = 10 * len(needed & cells) >= 9 * len(needed) and 10 * len(titles.keys() & cells) >= 7 * len(cells)
+        return len(needed) > 1 and there
     if fmt.layout != "header-detail":
         return False  # rows without a name or a tag could be of anybody
     widths = {row.tag: len(row.fields) for row in fmt.rows}
