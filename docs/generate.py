@@ -25,6 +25,7 @@ from fallback.brand.sending import Answer, Collected, Sent
 from fallback.cli import EXIT_CODES, cli
 from fallback.delivery import Delivered
 from fallback.documents.base import Counts
+from fallback.documents.diagnosis import DIAGNOSES, Diagnosis
 from fallback.documents.journal import Journal
 from fallback.documents.manifest import Manifest
 from fallback.documents.receipt import Receipt
@@ -37,6 +38,7 @@ from fallback.formats.spec import Field, Format
 from fallback.records.order import Line, Order, Property, ShipTo
 from fallback.records.paths import PATHS, PathInfo
 from fallback.render.text import kind_words
+from fallback.validation.mending import Repair
 from fallback.warehouse.inbox import Note, Received
 from fallback.warehouse.wms import LoadOrder, Outcome, Wms, WmsOrder
 
@@ -51,6 +53,7 @@ def pages() -> dict[str, str]:
         "agreement.md": _agreement(),
         "cli.md": _commands(),
         "codes.md": _codes(),
+        "diagnoses.md": _diagnoses(),
         "documents.md": _documents(),
         "exit-codes.md": _exit_codes(),
         "formats.md": _formats(),
@@ -83,6 +86,7 @@ def _contents() -> str:
 - [Commands](cli.md): the help of each.
 - [Exit codes](exit-codes.md): a published contract.
 - [Codes](codes.md): every finding, reason and error, and what to do about it.
+- [Diagnoses](diagnoses.md): what can have happened to a file, and what to do about it.
 - [Formats](formats.md): the file layouts that are shipped, field by field.
 - [The canonical order](order.md): what an order may hold, whatever the platform and the format.
 - [The agreement](agreement.md): every section and key of `agreement.toml` and `local.toml`.
@@ -157,6 +161,17 @@ def _codes() -> str:
             if entry.about == about
         ]
         parts += [f"## {title}", table(("code", "severity", "meaning"), rows)]
+    return "\n\n".join(parts)
+
+
+def _diagnoses() -> str:
+    parts = [
+        "# Diagnoses",
+        _prose("""What happened to a file as a whole, as `fallback validate` says it above the findings: each cause
+            once, with the lines that prove it. `certain` is proven by the file or its manifest, `likely` is what almost
+            always leaves these marks, `possible` is worth asking. `fallback explain NAME` tells the same."""),
+        table(("name", "what happened", "what to do"), [(f"`{name}`", *said) for name, said in DIAGNOSES.items()]),
+    ]
     return "\n\n".join(parts)
 
 
@@ -375,7 +390,8 @@ def _examples() -> Iterator[tuple[str, str, dict[str, Any]]]:
         expected="a SKU of the warehouse's item list",
     )
     name = finding.place.file
-    report = Report(name, "order-lines-csv", "rejected", findings=(finding,), records=11)
+    said = Diagnosis("line-ends-changed", "likely", "the lines end otherwise than agreed, all in the same way", (1,))
+    report = Report(name, "order-lines-csv", "rejected", findings=(finding,), diagnosis=(said,), records=11)
     yield "fallback.report/1", "What `fallback validate` found. " + _doc(Report).partition("\n\n")[2], report.document()
     made = Export("shopify", Path(name), None, "0" * 64, Counts(orders=1, lines=2, units=3), {"cancelled": 1}, ())
     yield "fallback.export/1", "What `fallback export` made. " + _doc(Export).partition("\n\n")[2], made.document()
@@ -398,7 +414,21 @@ def _python() -> str:
     return "\n\n".join(parts)
 
 
-_GIVEN = (Export, Sent, Delivered, Collected, Answer, Received, Note, Wms, WmsOrder, LoadOrder, Outcome)
+_GIVEN = (
+    Diagnosis,
+    Repair,
+    Export,
+    Sent,
+    Delivered,
+    Collected,
+    Answer,
+    Received,
+    Note,
+    Wms,
+    WmsOrder,
+    LoadOrder,
+    Outcome,
+)
 
 
 def _member(name: str, thing: Any, level: str) -> str:

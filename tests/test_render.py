@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fallback.documents.base import AgreementRef, Counts
+from fallback.documents.diagnosis import Diagnosis
 from fallback.documents.journal import Commitment, Event, Journal, Mishap, Proof
 from fallback.documents.receipt import (
     AnsweredOrder,
@@ -178,7 +179,7 @@ def make_report(text: str = "plain") -> Report:
             Finding("sku-unknown", Place(text, 12, 11), text, 2, field=text, found=text, expected=text, hint=text),
             Finding("value-missing", Place(text, pointer=text), text, path=text),
         ),
-        diagnosis=(text,),
+        diagnosis=(Diagnosis("spreadsheet-saved", "likely", text, (2,), text),),
         records=3,
         bytes=2210,
         sha256="d0" * 32,
@@ -324,7 +325,7 @@ def test_report_text() -> None:
             Finding("sku-unknown", Place(FILE, 12, 11), order="1042", order_line=2, found='"TEE"'),
             Finding("column-moved", Place(FILE, 1), field="SKU", found="as column 3"),
         ),
-        diagnosis=("A spreadsheet has saved this file.",),
+        diagnosis=(Diagnosis("delimiter-other", "certain", "its cells are separated by tabs", (1,)),),
         records=14,
         bytes=2210,
     )
@@ -337,8 +338,9 @@ partial: 1 of 3 orders may be loaded, 2 are rejected
   accepted  1 order, 2 lines, 3 units
   rejected  2 orders
 
-What the file looks like:
-  - A spreadsheet has saved this file.
+What happened to the file
+  - Its cells are separated by tabs. (delimiter-other, certain)
+    Ask for the original file. `fallback repair FILE` writes a new one if nothing else has changed.
 
 3 errors, 1 warning
 

@@ -160,11 +160,11 @@ def test_a_file_that_was_cut_between_two_orders_is_refused(fmt: Format) -> None:
     report = file.proven(short.parts)
     assert (report.verdict, report.orders) == ("rejected", ())
     assert codes(report) == ["file-size-differs"] * len(fmt.roles)
-    assert report.diagnosis == tuple(
-        f"the upload broke off: {len(part):,} of {len(file.parts[role]):,} bytes arrived. "
-        "Ask for it to be sent again, as it is."
+    assert [one.name for one in report.diagnosis] == ["upload-cut"] * len(fmt.roles)
+    assert [one.sentence for one in report.diagnosis] == [
+        f"the upload broke off: {len(part):,} of {len(file.parts[role]):,} bytes arrived"
         for role, part in short.parts.items()
-    )
+    ]
     assert {entry.codes for entry in report.rejected} == {("file-refused",)}
     assert [entry.key for entry in report.rejected] == [file.agreement.key(order) for order in file.orders[:3]]
 
@@ -518,13 +518,13 @@ def test_numbers_that_no_machine_can_hold_are_refused() -> None:
 
 def test_the_marks_of_a_spreadsheet_are_named() -> None:
     data = write(CSV, ORDERS).data
-    for bad, words in (
-        (data.replace(b"555000000100", b"5.55E+12,", 1).replace(b",,", b",", 1), "scientific notation in line 2"),
-        (data.replace(b",", b";"), "separated otherwise than agreed"),
-        (b"\xef\xbb\xbf" + data, "begins with a byte order mark"),
+    for bad, name, words in (
+        (data.replace(b"5550000001001", b"5.55E+12", 1), "spreadsheet-saved", "scientific notation in OrderId, line 2"),
+        (data.replace(b",", b";"), "delimiter-other", "separated by semicolons"),
+        (b"\xef\xbb\xbf" + data, "editor-saved", "begins with a byte order mark"),
     ):
         report = validate(bad, format=CSV, name="f")
-        assert any(words in text and text.startswith("saved by a spreadsheet program") for text in report.diagnosis)
+        assert [one.name for one in report.diagnosis] == [name] and words in report.diagnosis[0].sentence
 
 
 @pytest.mark.parametrize("wrapper", [None, "gzip", "zip"])
@@ -549,7 +549,7 @@ def test_a_packed_file_that_is_not_whole_is_refused(wrapper: str) -> None:
 def test_an_error_page_instead_of_the_file_is_told() -> None:
     report = validate(b"<!doctype html>\n<html><body>502 Bad Gateway</body></html>\n", format=CSV, name="f")
     assert report.verdict == "rejected"
-    assert "a web page or XML, not the file" in report.diagnosis[0]
+    assert [one.name for one in report.diagnosis] == ["error-page"]
 
 
 def test_a_good_file_is_not_diagnosed() -> None:

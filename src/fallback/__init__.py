@@ -34,6 +34,7 @@ _HOMES = {
     "read": "formats.read",
     "receive": "warehouse.inbox",
     "reconcile": "reconciliation",
+    "repair": "validation.mending",
     "send": "brand.sending",
     "validate": "validation",
     "write": "formats.write",
@@ -64,6 +65,7 @@ __all__ = [
     "read",
     "receive",
     "reconcile",
+    "repair",
     "send",
     "validate",
     "write",
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from fallback.reconciliation import reconcile
     from fallback.records.order import Order, fingerprint
     from fallback.validation import validate
+    from fallback.validation.mending import repair
     from fallback.warehouse.inbox import receive
     from fallback.warehouse.ledger import open_ledger
     from fallback.warehouse.wms import FileWms, open_wms

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "collect": "Fetch the receipts and see what is still unanswered (brand).",
     "reconcile": "Platform against WMS, by key: what is missing, is the fallback due?",
     "validate": "Check a file: which of its orders may be loaded?",
+    "repair": "Write a new file where the repair of a damaged one is provable.",
     "formats": "List, show, check and sample the agreed file formats.",
     "drill": "Rehearse the whole procedure, with mishaps, and leave evidence.",
     "explain": "What a code means, and what to do.",

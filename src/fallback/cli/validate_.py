@@ -28,6 +28,13 @@ _STDIN = Path("-")
     "--accepted", "accepted_out", type=click.Path(path_type=Path), help="Write the good orders as such a file."
 )
 @click.option("--html", "html_out", type=click.Path(path_type=Path), help="Write the report as one HTML page.")
+@click.option(
+    "--max-findings",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="List so many findings of each code; all are counted.",
+)
 @show_values_option
 @json_option
 def command(
@@ -38,6 +45,7 @@ def command(
     orders_out: Path | None,
     accepted_out: Path | None,
     html_out: Path | None,
+    max_findings: int,
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -76,6 +84,7 @@ def command(
             format=fmt,
             skus=items,
             show_values=show_values,
+            max_findings=max_findings,
         )
         for file in files
     ]

@@ -248,7 +248,7 @@ class Assembly:
         if isinstance(judged, list):
             above = {part for loc in self.blamed for part in _above(loc)}
             for problem in judged:
-                self._problem(problem, above)
+                self.take_problem(problem, above)
         elif not any(f.is_error for f in self.findings) and self._proves(judged):
             order = judged
         shifted = len(self.strange) >= _SHIFTED and not self.desk.show_values
@@ -317,7 +317,7 @@ class Assembly:
                 found=f"{sum(units)} units", expected=f"{self.declared_units}",
             )  # fmt: skip
 
-    def _problem(self, problem: Problem, above: set[tuple[Any, ...]]) -> None:
+    def take_problem(self, problem: Problem, above: set[tuple[Any, ...]]) -> None:
         """Add the record's word, unless a value in it or around it has been blamed. ``above`` is all around those."""
         if problem.loc in above or problem.loc in self.blamed or any(p in self.blamed for p in _above(problem.loc)):
             return

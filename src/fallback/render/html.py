@@ -31,10 +31,11 @@ def report_html(report: Report, limit: int = 1000) -> str:
         report=report,
         findings=findings[:limit],
         rejected=report.rejected[:limit],
-        more_findings=len(findings[limit:]),
+        more_findings=sum(report.totals.values()) - len(findings[:limit]),
+        all_listed=len(findings) == sum(report.totals.values()),
         more_rejected=len(report.rejected[limit:]),
-        lines=sum(len(order.lines) for order in report.orders),
-        units=sum(order.units for order in report.orders),
+        lines=report.lines,
+        units=report.units,
     )
 
 

@@ -13,6 +13,7 @@ from fallback.render import words
 from fallback.render.words import count, plain
 
 if TYPE_CHECKING:
+    from fallback.documents.diagnosis import Diagnosis
     from fallback.documents.journal import Journal
     from fallback.documents.receipt import AnsweredOrder, Receipt
     from fallback.documents.reconciliation import Reconciliation
@@ -62,17 +63,25 @@ _KINDS = {
 
 
 def explain_text(code: str) -> str:
-    """What a code means, what follows from it and what to do. Raises WrongUse for a code that does not exist."""
+    """What a code means, what follows from it and what to do; or what a diagnosis means. Raises WrongUse for a name
+    that is neither."""
     entry = CATALOGUE.get(code)
     if entry is None:
         import difflib
 
-        near = difflib.get_close_matches(code, CATALOGUE, n=3)
+        from fallback.documents.diagnosis import DIAGNOSES
+
+        diagnoses = {str(name): said for name, said in DIAGNOSES.items()}
+        if code in diagnoses:
+            rows = zip(("meaning", "remedy"), diagnoses[code], strict=True)
+            body = "\n".join(_wrap(text, f"  {label:<9}", " " * 11) for label, text in rows)
+            return f"{code}: what happened to a file\n{body}"
+        near = difflib.get_close_matches(code, [*CATALOGUE, *diagnoses], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "codes stand after the place in a finding"
         raise WrongUse("wrong-use", f"there is no code {plain(code, words.NAME_LIMIT)}", hint=hint)
     kind, effect = kind_words(entry)
-    rows = (("meaning", entry.meaning), ("effect", effect), ("remedy", entry.remedy))
-    body = "\n".join(_wrap(text, f"  {label:<9}", " " * 11) for label, text in rows)
+    told = (("meaning", entry.meaning), ("effect", effect), ("remedy", entry.remedy))
+    body = "\n".join(_wrap(text, f"  {label:<9}", " " * 11) for label, text in told)
     return f"{code}: {kind}\n{body}"
 
 
@@ -85,18 +94,33 @@ def report_text(report: Report, limit: int = 50) -> str:
     """What validation found: the verdict first, findings by place and at most ``limit`` of them, then what to do."""
     blocks = [
         f"{report.verdict}: {words.report_sentence(report)}\n" + _pairs(_report_facts(report)),
-        *(["What the file looks like:\n" + _bullets(report.diagnosis)] if report.diagnosis else []),
-        *_findings_blocks(report.findings, limit),
+        *(["What happened to the file\n" + _diagnoses(report.diagnosis)] if report.diagnosis else []),
+        *_findings_blocks(report, limit),
         *([_rejected_block(report.rejected, limit)] if report.rejected else []),
         "Next\n" + _wrap(words.report_next(report), "  ", "  "),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
+def _diagnoses(diagnoses: Sequence[Diagnosis]) -> str:
+    return "\n".join(
+        f"{_wrap(words.diagnosis(one), '  - ', '    ')}\n{_wrap(one.remedy, '    ', '    ')}" for one in diagnoses
+    )
+
+
+def repair_text(file: str, diagnosis: Sequence[Diagnosis], done: Sequence[str], left: Sequence[str]) -> str:
+    """What happened to a file, what was done about it and what was not."""
+    blocks = [
+        plain(file),
+        *(["What happened to the file\n" + _diagnoses(diagnosis)] if diagnosis else []),
+        *(["Done\n" + _bullets(done)] if done else []),
+        *(["Not done\n" + _bullets(left)] if left else []),
+    ]
+    return "\n".join(blocks)
+
+
 def _report_facts(report: Report) -> list[tuple[str, str]]:
-    lines = sum(len(order.lines) for order in report.orders)
-    units = sum(order.units for order in report.orders)
-    accepted = f"{count(len(report.orders), 'order')}, {count(lines, 'line')}, {count(units, 'unit')}"
+    accepted = f"{count(len(report.orders), 'order')}, {count(report.lines, 'line')}, {count(report.units, 'unit')}"
     return [
         ("file", plain(report.file)),
         ("format", plain(report.format)),
@@ -106,16 +130,18 @@ def _report_facts(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _findings_blocks(findings: Sequence[Finding], limit: int) -> list[str]:
-    if not findings:
+def _findings_blocks(report: Report, limit: int) -> list[str]:
+    totals = Counter(report.totals)
+    if not totals:
         return []
-    errors = sum(finding.is_error for finding in findings)
-    ordered = sorted(findings, key=lambda finding: finding.place)
-    head = f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}"
-    blocks = [head, *(finding_text(finding) for finding in ordered[:limit])]
-    if rest := Counter(finding.code for finding in ordered[limit:]):
+    errors = sum(number for code, number in totals.items() if CATALOGUE[code].severity == "error")
+    ordered = sorted(report.findings, key=lambda finding: finding.place)[:limit]
+    head = f"{count(errors, 'error')}, {count(totals.total() - errors, 'warning')}"
+    blocks = [head, *(finding_text(finding) for finding in ordered)]
+    if rest := totals - Counter(finding.code for finding in ordered):
         codes = ", ".join(f"{code} {number:,}" for code, number in rest.most_common())
-        blocks.append(_wrap(f"and {rest.total():,} more: {codes}. The JSON report (--json) names them all."))
+        listed = "names them all" if len(report.findings) == totals.total() else "names more of them"
+        blocks.append(_wrap(f"and {rest.total():,} more: {codes}. The JSON report (--json) {listed}."))
     return blocks
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fallback.findings import CATALOGUE, Finding, Place
 
 if TYPE_CHECKING:  # the models cost a tenth of a second; explaining a code must not pay for them
+    from fallback.documents.diagnosis import Diagnosis
     from fallback.documents.journal import Commitment, Journal, Proof
     from fallback.documents.receipt import AnsweredOrder, Reason, Receipt
     from fallback.documents.reconciliation import Reconciliation
@@ -130,6 +131,12 @@ def advice(finding: Finding) -> str:
 
 
 # --- the report
+
+
+def diagnosis(one: Diagnosis) -> str:
+    """What happened to a file, how sure that is, and under which name it is explained."""
+    where = f"{plain(one.file)}: " if one.file else ""
+    return f"{where}{sentence(capital(plain(one.sentence)))} ({one.name}, {one.confidence})"
 
 
 def report_sentence(report: Report) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fallback.documents.base import Counts
+from fallback.documents.base import MANIFEST_SUFFIX, Counts
 from fallback.documents.report import Rejected, Report, Verdict
 from fallback.errors import WrongUse
 from fallback.findings import Finding, Place
@@ -15,8 +15,9 @@ from fallback.formats.pair import names_of
 from fallback.formats.read import ReadFile, read
 from fallback.formats.spec import Format
 from fallback.validation.checks import Terms, against_manifest, against_terms, doubled, markers, of_file
-from fallback.validation.damage import diagnose, rewritten
+from fallback.validation.damage import diagnose, rewritten, silent
 from fallback.validation.parts import Parts, open_parts
+from fallback.validation.screen import screened
 
 if TYPE_CHECKING:
     from fallback.agreement import Agreement
@@ -34,6 +35,7 @@ def validate(
     name: str | None = None,
     skus: Collection[str] | None = None,
     show_values: bool = False,
+    max_findings: int | None = None,
 ) -> Report:
     """Validate one fallback file.
 
@@ -46,13 +48,27 @@ def validate(
         name: the file's name where ``source`` is bytes.
         skus: the warehouse's item list; None skips the check.
         show_values: whether findings may show a customer's values.
+        max_findings: how many findings of each code are listed; all are counted in ``totals``. None lists all.
 
-    Returns a Report: ``orders`` may be loaded, and every order that may not is in ``rejected``. Raises FallbackError
+    Returns a Report: ``orders`` may be loaded, and every order that may not is in ``rejected``. A large file without a
+    manifest is screened (``validation.screen``); its orders are made when they are asked for. Raises FallbackError
     ``file-unreadable`` where there is no file, ``document-unreadable`` where the manifest is damaged.
     """
     if agreement is None and format is None:
         raise WrongUse("wrong-use", "validation needs an agreement or a format")
     fmt = format or agreement.open_format()  # type: ignore[union-attr]  # one of the two is there
+    if manifest is None and not isinstance(source, Mapping) and not _beside(source):
+        large = screened(
+            Path(source) if isinstance(source, str) else source,
+            format=fmt,
+            agreement=agreement,
+            name=name or ("" if isinstance(source, bytes) else Path(source).name),
+            skus=skus,
+            show_values=show_values,
+            max_findings=max_findings,
+        )
+        if large is not None:
+            return large
     parts = _open(source, fmt, name, manifest)
     manifest, title, data = parts.manifest, parts.title, parts.joined
     codes = agreement.codes if agreement else None
@@ -64,6 +80,7 @@ def validate(
     )
     orders = content.orders
     about_file = [*content.findings, *of_file(parts, len(orders), terms)]
+    about_file += silent(parts, fmt, about_file)
     damaged = rewritten(orders, data, fmt)  # ids that have lost their digits are alike, and not the same order
     legible = {i: order for i, order in enumerate(orders) if i not in damaged}
     apart = (damaged, markers(orders, terms), doubled(legible, terms))
@@ -83,13 +100,19 @@ def validate(
         about_file += _whole(content, terms)
     # Orders of the wrong state share one finding: it is the file that is wrong.
     findings = list(dict.fromkeys(about_file + [finding for _, found in judged for finding in found]))
-    return _report(content, judged, findings, terms, parts)
+    report = _report(content, judged, findings, terms, parts)
+    return report if max_findings is None else report.shortened(max_findings)
 
 
 # The other bytes, or the part of them that was read, hold another number of orders: that is one cause.
 _UNCOUNTED = frozenset(
     ("file-hash-differs", "file-size-differs", "part-missing", "orders-over-limit", "findings-over-limit")
 )
+
+
+def _beside(source: bytes | str | Path) -> bool:
+    """Whether there is a manifest beside the file."""
+    return not isinstance(source, bytes) and Path(f"{source}{MANIFEST_SUFFIX}").is_file()
 
 
 def _open(
@@ -153,7 +176,7 @@ def _report(
         keys=tuple(terms.key(order) for order in orders),
         rejected=tuple(rejected),
         findings=tuple(finding_order(findings)),
-        diagnosis=diagnose(parts, terms.format, findings),
+        diagnosis=diagnose(parts, terms.format, findings, orders=len(judged), records=content.records, skus=terms.skus),
         records=content.records,
         sha256=parts.sha256,
         bytes=len(parts.joined),

@@ -217,7 +217,12 @@ def belongs(order: Order, state: State) -> bool:
     names = (order.order_number, order.order_id)
     if state == "drill":
         return all(name.startswith(DRILL_ORDER) for name in names)
-    return not any(_LIKE_DRILL.match(name) for name in names)
+    return not any(map(like_drill, names))
+
+
+def like_drill(name: str) -> bool:
+    """Whether a number or an id carries the marker of a drill, or what may be taken for it."""
+    return _LIKE_DRILL.match(name) is not None
 
 
 def markers(orders: Sequence[ReadOrder], terms: Terms) -> dict[int, Finding]:

@@ -54,7 +54,7 @@ def _spreadsheet_resave(setting: Setting) -> Observed:
         skus=warehouse.skus,
     )
     setting.carry(payload)
-    said = next((sentence for sentence in report.diagnosis if "spreadsheet" in sentence), "no diagnosis")
+    said = next((one.sentence for one in report.diagnosis if one.name == "spreadsheet-saved"), "no diagnosis")
     proof = Proof(
         id="damage-named",
         text="The damage was named as what it is, a file saved by a spreadsheet program, and none of it was loaded",
