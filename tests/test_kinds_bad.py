@@ -50,7 +50,7 @@ def test_one_byte_changes_nothing_that_the_format_proves(name: str) -> None:
     fmt, data = load_format(name), golden(name)
     originals = {order.order_id: order for order in orders(name)}
     chance = random.Random(20261123)
-    for _ in range(times(3000)):
+    for _ in range(times(1500)):
         bad = one_byte(data, chance)
         content = look(fmt, bad)
         if any(finding.is_error for finding in content.findings):
@@ -66,7 +66,7 @@ def test_one_byte_changes_nothing_that_the_format_proves(name: str) -> None:
 def test_a_file_cut_anywhere_is_refused_as_a_whole(name: str) -> None:
     """Up to the line end behind what closes the file, which adds nothing to it."""
     fmt, data = load_format(name), golden(name)
-    step = max(1, len(data) // times(3000))
+    step = max(1, len(data) // times(1500))
     for at in [*range(0, len(data) - 3, step), *range(len(data) - 40, len(data) - 3)]:
         content = look(fmt, data[:at])
         assert accepted(content) == [], at

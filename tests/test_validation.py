@@ -589,7 +589,7 @@ def test_a_customer_s_values_are_never_told_wherever_a_separator_is_lost_or_adde
     file = canaries(fmt.name)
     assert "Kanarienvogel" in b"".join(file.parts.values()).decode(fmt.encoding)
     for mark in separators(fmt):
-        for parts in changed(file.parts, mark.encode(), times(600)):
+        for parts in changed(file.parts, mark.encode(), times(200)):
             assert_private(file.plain(parts, skus=["0012"]))
 
 
